@@ -1,0 +1,40 @@
+#ifndef FVI_CMD_H
+#define FVI_CMD_H
+
+#include "base/base.h"
+#include "fovea/fovea.h"
+
+#include <stdio.h>
+
+/* Exit codes of the program. */
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_SOME = 3 };
+
+/* What every verb gets besides its own options. */
+typedef struct cli {
+    fv_ctx *ctx;
+    int quiet, verbose, json, force;
+    int progress; /* 1: stderr is a terminal and not quiet */
+    const char *program;
+} cli;
+
+/* One verb: one file, one of these. */
+typedef struct fv_cmd {
+    const char *name, *summary, *operands, *example;
+    const char *details; /* paragraphs for help and man page, may be NULL */
+    const fv_field *options;
+    size_t size; /* of the option struct                       */
+    int min_operands, max_operands; /* max < 0: any number                 */
+    int (*run)(cli *c, const void *options, int count, char **operands);
+} fv_cmd;
+
+extern const fv_cmd *const fv_cmds[]; /* ended by NULL */
+
+/* The whole program; `allocator` NULL outside tests. */
+int cli_main(int argc, char **argv, const fv_allocator *allocator);
+
+/* "fovea: <sentence>" on stderr; returns EXIT_FAILED. */
+int cli_fail(cli *c);
+/* "fovea: <file>: <sentence>" on stderr. */
+void cli_fail_in(cli *c, const char *what);
+
+#endif

@@ -1,0 +1,191 @@
+#ifndef FV_GRAPH_H
+#define FV_GRAPH_H
+
+#include "fovea/tensor.h"
+
+FV_C_BEGIN
+
+/*
+ * A network, written down but not yet run: an append-only list of nodes, each
+ * naming earlier ones, so the list order is already a topological order.
+ * Batch and spatial extents may be unknown (-1) until fv_plan_new binds them;
+ * channels are always known.
+ *
+ * Errors stick: the first mistake is kept, later calls do nothing and return
+ * an invalid value, and fv_graph_check reports it. An architecture file
+ * therefore reads as equations, without a test after every line.
+ *
+ * Activations are (N,[D,[H,]]W,C): zero to three spatial axes, channels last.
+ * "Spatial rank" below is the number of axes between N and C.
+ */
+typedef struct fv_graph fv_graph;
+
+/* A value in a graph: an index, not a pointer. {0} is "no value". */
+typedef struct fv_val {
+    int32_t id;
+} fv_val;
+
+/* An empty graph, owned by the caller. It borrows `ctx`. FV_ENOMEM. */
+FV_NODISCARD FV_API fv_status fv_graph_new(fv_ctx *ctx, fv_graph **out);
+FV_API void fv_graph_free(fv_graph *g); /* NULL is fine */
+
+/* FV_OK, or the first mistake made while building, with its message. */
+FV_NODISCARD FV_API fv_status fv_graph_check(fv_ctx *ctx, const fv_graph *g);
+
+/* Names opened here prefix every node until the matching fv_pop:
+ * "down3" + "conv1" + "weight" becomes the key "down3/conv1/weight". */
+FV_API void fv_push(fv_graph *g, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+FV_API void fv_pop(fv_graph *g);
+
+/* An input bound by the plan; -1 leaves an extent open. The last extent
+ * (channels) must be known. */
+FV_API fv_val fv_input(fv_graph *g, const char *name, int ndim,
+                       const int64_t dim[]);
+
+/* Marks a value as wanted: plans compute it and keep it readable. */
+FV_API void fv_output(fv_graph *g, const char *name, fv_val v);
+
+/* Extents known so far (-1 where open); data is NULL. */
+FV_API fv_tensor fv_shape(const fv_graph *g, fv_val v);
+
+/* Channels (the last extent) of a value; 0 for an invalid one. */
+FV_API int fv_channels(const fv_graph *g, fv_val v);
+
+/* ---- operations with parameters ---- */
+
+/*
+ * y[...,k] = b[k] + sum over c of x[...,c] * w[c,k]
+ *   x (N,...,C) -> y (N,...,K). Parameters: weight (C,K), bias (K).
+ * `channels` is K.
+ */
+FV_API fv_val fv_linear(fv_graph *g, const char *name, fv_val x, int channels);
+FV_API fv_val fv_linear_no_bias(fv_graph *g, const char *name, fv_val x,
+                                int channels);
+
+/* A convolution for any spatial rank from 1 to 3. */
+typedef struct fv_conv {
+    int channels; /* output channels K; required                           */
+    int kernel;   /* side along every spatial axis; 0 means 3              */
+    int stride;   /* 0 means 1                                             */
+    int dilation; /* 0 means 1 (undilated, as in PyTorch; not as in oneDNN)*/
+    int valid;    /* 0: zero padding of d*(k-1)/2 ("same"); 1: none        */
+    int no_bias;  /* 1: no bias                                            */
+    int side[3];  /* kernel side per axis, outermost first; 0: `kernel`    */
+    int step[3];  /* stride per axis; 0: `stride`                          */
+} fv_conv;
+
+/*
+ * Cross-correlation, which the field calls convolution. In two dimensions:
+ *   y[n,h,w,k] = b[k] + sum over r,s,c of x[n, h*t+r*d-p, w*t+s*d-p, c]
+ *                                       * f[r,s,c,k]
+ *   x (N,H,W,C) -> y (N,H',W',K),  H' = floor((H + 2p - d(R-1) - 1)/t) + 1
+ * Parameters: weight f ([Q,]R,S,C,K), He normal; bias b (K), zero.
+ * Source: Dumoulin & Visin 2016 (arXiv:1603.07285), relationship 15.
+ */
+FV_API fv_val fv_convolve(fv_graph *g, const char *name, fv_val x, fv_conv o);
+
+/*
+ * Transposed convolution: the adjoint of fv_convolve with the same o.
+ *   y[n,i,j,k] = b[k] + sum of x[n,h,w,c] * f[r,s,c,k]
+ *                over h,w,r,s with h*t+r*d-p = i, w*t+s*d-p = j
+ *   H' = t(H-1) + d(R-1) + 1 - 2p; kernel = stride gives H' = t H.
+ * With `valid` 0 the padding is (d(R-1) + 1 - t)/2, rounded down, so that
+ * kernel 2, 3 or 4 with stride 2 doubles (kernel 3: minus one) the side.
+ * Parameters as for fv_convolve.
+ */
+FV_API fv_val fv_convolve_transposed(fv_graph *g, const char *name, fv_val x,
+                                     fv_conv o);
+
+/*
+ * y = scale * (x - mean)/sqrt(var + eps) + shift, per channel.
+ * Training: mean and variance of the batch; the running ones move by
+ * `momentum` 0.1 (variance unbiased), as in PyTorch. Inference: running ones.
+ * Parameters: scale (C) one, shift (C) zero; buffers: mean, var (C).
+ * Source: Ioffe & Szegedy 2015 (arXiv:1502.03167). eps = 1e-5.
+ */
+FV_API fv_val fv_batch_norm(fv_graph *g, const char *name, fv_val x);
+
+/* The same per position over the channels (last axis); no running values.
+ * Source: Ba, Kiros & Hinton 2016 (arXiv:1607.06450). */
+FV_API fv_val fv_layer_norm(fv_graph *g, const char *name, fv_val x, float eps);
+
+/* ---- pooling and resampling ---- */
+
+/* Windows of `side` moved by `stride` (0: side), no padding:
+ * H' = floor((H - side)/stride) + 1. */
+FV_API fv_val fv_max_pool(fv_graph *g, fv_val x, int side, int stride);
+FV_API fv_val fv_avg_pool(fv_graph *g, fv_val x, int side, int stride);
+
+/* Mean over all spatial axes: (N,H,W,C) -> (N,C). */
+FV_API fv_val fv_global_avg_pool(fv_graph *g, fv_val x);
+
+typedef enum fv_resample { FV_NEAREST, FV_BILINEAR } fv_resample;
+
+/* Every spatial axis times `factor`. FV_BILINEAR (linear along each axis)
+ * puts pixel centers at half-integers ("align_corners" false in PyTorch). */
+FV_API fv_val fv_upsample(fv_graph *g, fv_val x, int factor, fv_resample how);
+
+/* ---- element by element ---- */
+
+FV_API fv_val fv_relu(fv_graph *g, fv_val x);
+FV_API fv_val fv_leaky_relu(fv_graph *g, fv_val x, float slope);
+FV_API fv_val fv_sigmoid(fv_graph *g, fv_val x);
+FV_API fv_val fv_tanh(fv_graph *g, fv_val x);
+FV_API fv_val fv_gelu(fv_graph *g, fv_val x);    /* exact: x Phi(x)         */
+FV_API fv_val fv_softmax(fv_graph *g, fv_val x); /* over the last axis      */
+FV_API fv_val fv_dropout(fv_graph *g, fv_val x, float rate); /* inverted    */
+FV_API fv_val fv_scale(fv_graph *g, fv_val x, float factor);
+FV_API fv_val fv_add(fv_graph *g, fv_val a, fv_val b);
+FV_API fv_val fv_multiply(fv_graph *g, fv_val a, fv_val b);
+
+/* ---- shape ---- */
+
+/* Channels joined: (N,H,W,A), (N,H,W,B) -> (N,H,W,A+B). */
+FV_API fv_val fv_concat(fv_graph *g, fv_val a, fv_val b);
+
+/* Channels lo <= c < hi. */
+FV_API fv_val fv_slice_channels(fv_graph *g, fv_val x, int lo, int hi);
+
+/* (N,...) -> (N,F): all extents but the first joined; they must be known. */
+FV_API fv_val fv_flatten(fv_graph *g, fv_val x);
+
+/* New extents after N; one of them may be -1 (what is left). */
+FV_API fv_val fv_reshape(fv_graph *g, fv_val x, int ndim, const int64_t dim[]);
+
+/* ---- parameters ---- */
+
+/* One named parameter: a view into the flat vector of all of them. */
+typedef struct fv_param {
+    const char *name; /* "down3/conv1/weight"; borrowed from the graph       */
+    int ndim;
+    int64_t dim[FV_MAX_DIM];
+    int64_t offset, count; /* numbers, not bytes                             */
+    int trained; /* 0: a buffer, such as a running mean                      */
+    int decayed; /* 1: weight decay applies (weights, not biases or norms)   */
+} fv_param;
+
+/* The number of named parameters, the i-th, and the length of the flat vector
+ * that holds them all. `trained_only` counts what training changes: the figure
+ * papers print. */
+FV_API int fv_param_list_size(const fv_graph *g);
+FV_API fv_param fv_param_at(const fv_graph *g, int i);
+FV_API int64_t fv_param_count(const fv_graph *g, int trained_only);
+
+/* Fills `params` (fv_param_count(g, 0) floats, caller's) with the initial
+ * values of every parameter: He normal weights, zero biases, unit scales.
+ * The numbers are a function of seed, name and index alone. */
+FV_API void fv_params_init(const fv_graph *g, uint64_t seed, float *params);
+
+/*
+ * Receptive field of `v` with respect to `input`, along each spatial axis:
+ * how many input positions one output element can see (rounded up over output
+ * positions). Returns 0 on success, FV_EINVAL when v does not depend on input.
+ */
+FV_NODISCARD FV_API fv_status fv_receptive_field(fv_ctx *ctx, const fv_graph *g,
+                                                 fv_val input, fv_val v,
+                                                 int64_t size[3]);
+
+FV_C_END
+
+#endif

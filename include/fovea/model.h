@@ -1,0 +1,121 @@
+#ifndef FV_MODEL_H
+#define FV_MODEL_H
+
+#include "fovea/arch.h"
+#include "fovea/image.h"
+#include "fovea/plan.h"
+#include "fovea/segment.h"
+
+FV_C_BEGIN
+
+/*
+ * A trained network and everything needed to use it: the contents of one
+ * .fovea file. Owns what it points to; free with fv_model_free.
+ */
+typedef struct fv_model {
+    const fv_arch *arch;
+    void *config; /* of arch->fields                                        */
+    fv_graph *graph;
+    fv_val image, answer;
+    float *params; /* fv_param_count(graph, 0) numbers                      */
+
+    /* input: what is done to a picture before the network sees it */
+    double percentile[2]; /* normalisation, e.g. 1 and 99.8                 */
+    double diameter;      /* median object diameter trained on, px; 0: none */
+    double pitch_um[2];   /* range of pixel pitch trained on; 0: unknown    */
+
+    /* output */
+    char task[16]; /* "segment"                                             */
+    fv_target target;
+    fv_decode_options decode; /* tuned on validation images                 */
+
+    /* JSON objects as text, "{}" when empty */
+    char *card;    /* title, summary, authors, license, data, scores, limits*/
+    char *history; /* resolved options, seed, versions                      */
+
+    /* check input f32 (1,H,W,C) and the answer to it; data NULL when absent*/
+    fv_tensor check_input, check_output;
+} fv_model;
+
+/* A model of `arch` with initial weights from `seed` and default settings.
+ * Takes over `config` (from fv_config_new) when it succeeds. */
+FV_NODISCARD FV_API fv_status fv_model_new(fv_ctx *ctx, const fv_arch *arch,
+                                           void *config, uint64_t seed,
+                                           fv_model **out);
+FV_API void fv_model_free(fv_ctx *ctx, fv_model *m); /* NULL is fine */
+
+/*
+ * A .fovea file is a valid safetensors file (docs/file-format.md).
+ * FV_EIO, FV_EFORMAT (damaged; or tensors that are not the architecture's,
+ * with the first difference), FV_ENOTSUP (a later format), FV_ENOMEM.
+ */
+FV_NODISCARD FV_API fv_status fv_model_read(fv_ctx *ctx, const char *path,
+                                            fv_model **out);
+
+typedef enum fv_weights {
+    FV_WEIGHTS_F32,
+    FV_WEIGHTS_BF16,
+    FV_WEIGHTS_F16
+} fv_weights;
+
+/* Writes through a temporary file: all or nothing. With 16-bit weights the
+ * check output is computed from the rounded ones. FV_EIO. */
+FV_NODISCARD FV_API fv_status fv_model_write(fv_ctx *ctx, const char *path,
+                                             const fv_model *m,
+                                             fv_weights kind);
+
+/* Runs the stored check input; `*error` is the largest absolute difference
+ * from the stored output over its largest absolute value. FV_ENOTSUP when the
+ * file has none. */
+FV_NODISCARD FV_API fv_status fv_model_check(fv_ctx *ctx, const fv_model *m,
+                                             const char *backend,
+                                             double *error);
+
+/* Fills check_input with a fixed pattern and check_output with the answer. */
+FV_NODISCARD FV_API fv_status fv_model_make_check(fv_ctx *ctx, fv_model *m);
+
+/* The file of a built-in model ("nuclei"), searched in the folder given by
+ * `folder` (NULL: beside the program, then where it was installed), or `name`
+ * itself when it is a path. FV_EINVAL: the sentence lists what there is. The
+ * caller frees `*path` with fv_text_free. */
+FV_NODISCARD FV_API fv_status fv_model_locate(fv_ctx *ctx, const char *folder,
+                                              const char *name, char **path);
+FV_API void fv_text_free(fv_ctx *ctx, char *text);
+
+/* ---- running a model on pictures of any size ---- */
+
+typedef struct fv_predict_options {
+    int tile;        /* side of a tile, px; 0: chosen by memory (512)       */
+    int overlap;     /* shared by neighbors, px; 0: the receptive field/2   */
+    double diameter; /* of the objects in this image, px; 0: as trained     */
+    const char *backend;
+} fv_predict_options;
+
+/* Keeps the plan between images of one tile size. */
+typedef struct fv_predictor fv_predictor;
+FV_NODISCARD FV_API fv_status fv_predictor_new(fv_ctx *ctx, const fv_model *m,
+                                               fv_predict_options o,
+                                               fv_predictor **out);
+FV_API void fv_predictor_free(fv_predictor *p); /* NULL is fine */
+
+/*
+ * The network's answer for `plane` f32 (H,W,C) as recorded (it is copied and
+ * normalised inside): maps f32 (H,W,K), in overlapping tiles blended without
+ * seams. Gray images feed every channel of an RGB model; RGB images become
+ * gray (mean) for a one-channel model. `rgb` normalises channels together.
+ * FV_ESHAPE when channels do not fit, FV_ENOMEM, FV_ECANCEL.
+ * The caller frees `*maps` with fv_plane_free.
+ */
+FV_NODISCARD FV_API fv_status fv_predict(fv_ctx *ctx, fv_predictor *p,
+                                         fv_tensor plane, int rgb,
+                                         fv_tensor *maps);
+
+/* fv_predict, then fv_decode with the model's options: labels u32 (H,W), owned
+ * by the caller (fv_plane_free). */
+FV_NODISCARD FV_API fv_status fv_segment(fv_ctx *ctx, fv_predictor *p,
+                                         fv_tensor plane, int rgb,
+                                         fv_tensor *labels, int64_t *count);
+
+FV_C_END
+
+#endif

@@ -1,0 +1,93 @@
+#ifndef FV_TRAIN_H
+#define FV_TRAIN_H
+
+#include "fovea/model.h"
+#include "fovea/optim.h"
+#include "fovea/score.h"
+
+FV_C_BEGIN
+
+/* What may be asked of a training run; fv_train_fields describes each member
+ * (defaults, ranges, help) for the command line and run.json. */
+typedef struct fv_train_options {
+    /* data */
+    const char *task;   /* segment                                      */
+    const char *images; /* folder of images                             */
+    const char *labels; /* folder of label images                       */
+    const char *val_images, *val_labels; /* NULL: split by seed             */
+    const char *split_csv; /* table with columns id and split              */
+    const char *only;      /* "column=value[,value]" keeps rows of the csv */
+    double val_fraction, test_fraction; /* 0.1, 0.1 (split by seed)         */
+    /* network */
+    const char *arch, *target, *init; /* unet, boundary, model to start from*/
+    const char *config; /* "base=24,depth=3" for the architecture       */
+    int channels;       /* 1 gray, 3 RGB; 0: as the images              */
+    double percentile_low, percentile_high;
+    /* optimisation */
+    const char *optimizer, *schedule, *loss;
+    double lr, momentum, weight_decay, clip, lr_factor, lr_lowest;
+    int epochs, steps, batch, crop, warmup, lr_period, lr_patience, patience;
+    double minutes; /* stop in time: the schedule is laid over this; 0: off */
+    /* augmentation */
+    int flip, rotate;
+    double scale_min, scale_max, elastic, intensity, noise, blur, invert;
+    double foreground; /* share of crops centered on an object              */
+    /* the rest */
+    int seed, threads, resume;
+    const char *backend;
+} fv_train_options;
+
+FV_API extern const fv_field fv_train_fields[];
+
+/* What a callback is told after every step and every epoch. */
+typedef struct fv_train_progress {
+    int64_t step, steps;
+    int epoch, epochs;
+    int end_of_epoch; /* 1: the validation numbers below are new       */
+    double loss, lr;  /* of this step, or the epoch's mean             */
+    double val_loss, val_score, best_val_loss;
+    int best_epoch;
+    double seconds, seconds_left;
+    const char *note; /* a sentence worth showing (overfitting), or "" */
+} fv_train_progress;
+typedef void (*fv_train_callback)(void *user, const fv_train_progress *p);
+
+/*
+ * Trains into the folder `run` (docs/training.md): run.json, history.csv,
+ * progress.svg, model.fovea (best on validation, thresholds tuned there),
+ * last.ckpt. With o->resume continues bit for bit from last.ckpt. Every stop,
+ * also FV_ECANCEL and kill -9, leaves a folder that can be resumed.
+ * FV_EIO, FV_EINVAL, FV_EFORMAT, FV_ENOMEM, FV_EDIVERGED (best weights kept).
+ */
+FV_NODISCARD FV_API fv_status fv_train(fv_ctx *ctx, const fv_train_options *o,
+                                       const char *run, fv_train_callback tell,
+                                       void *user);
+
+/* One image and its truth in memory, as read. */
+typedef struct fv_pair {
+    char *name;
+    fv_tensor plane;  /* f32 (H,W,C), normalised                           */
+    fv_tensor labels; /* u32 (H,W)                                         */
+} fv_pair;
+
+/* The thresholds that give `m` the highest mean AP over IoU .5 to .9 on
+ * `pairs` (validation images): written into m->decode. `*ap` (may be NULL)
+ * receives AP at IoU 0.5, pooled over images, with the chosen thresholds. */
+FV_NODISCARD FV_API fv_status fv_tune(fv_ctx *ctx, fv_model *m,
+                                      const fv_pair pairs[], int64_t count,
+                                      double *ap);
+
+/* Pairs images with labels: the same stem in `labels`, or stem_masks /
+ * stem_labels in either folder. FV_EINVAL names the first image without
+ * labels; FV_ESHAPE one whose sizes differ. `channels` 0: as the images.
+ * Planes are normalised with `percentile`. The caller frees with
+ * fv_pairs_free. */
+FV_NODISCARD FV_API fv_status fv_pairs_read(fv_ctx *ctx, const char *images,
+                                            const char *labels, int channels,
+                                            const double percentile[2],
+                                            fv_pair **out, int64_t *count);
+FV_API void fv_pairs_free(fv_ctx *ctx, fv_pair *pairs, int64_t count);
+
+FV_C_END
+
+#endif
