@@ -5,7 +5,7 @@ target_compile_options(fv_options INTERFACE
   -Wold-style-definition -Wshadow -Wconversion -Wvla -Wundef -Wcast-qual
   -Wwrite-strings -Wformat=2 -Wdouble-promotion
   -ffp-contract=off -fvisibility=hidden -fno-math-errno)
-target_compile_definitions(fv_options INTERFACE _POSIX_C_SOURCE=200809L)
+target_compile_definitions(fv_options INTERFACE _XOPEN_SOURCE=700)
 if(FV_WERROR)
   target_compile_options(fv_options INTERFACE -Werror)
 endif()
