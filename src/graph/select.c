@@ -1,0 +1,96 @@
+/* Which kernel runs each step: the fastest backend that does not decline. */
+#include "graph/plan_internal.h"
+
+#include <string.h>
+
+static const fvi_backend *const order[] = {
+#ifdef FV_WITH_NATIVE
+    &fvi_backend_native,
+#endif
+#ifdef FV_WITH_ONEDNN
+    &fvi_backend_onednn,
+#endif
+    &fvi_backend_ref};
+enum { BACKENDS = sizeof order / sizeof *order };
+
+/* The first backend to ask for `name`. */
+static fv_status first_backend(fv_ctx *ctx, const char *name, int *first)
+{
+    for (int i = 0; i < BACKENDS; i++) {
+        if (!name || strcmp(order[i]->name, name) == 0) {
+            *first = i;
+            return FV_OK;
+        }
+    }
+    return fvi_fail(ctx, FV_ENOTSUP,
+                    "backend '%s' is not built in, expected native, onednn or "
+                    "ref",
+                    name);
+}
+
+/* FV_ENOTSUP: declined; the first sentence is kept for the plan. */
+static fv_status ask(fv_plan *p, fvi_step *s, const fvi_backend *b)
+{
+    const fvi_kernel *kernel = b->kernel[s->op];
+    fvi_need need = {0};
+    fvi_problem problem = {.op = s->op,
+                           .attr = s->attr,
+                           .nx = s->nx,
+                           .x = s->in,
+                           .y = p->value[s->value - 1].shape,
+                           .train = p->o.mode == FV_TRAIN,
+                           .want = s->want,
+                           .fixed = s->fixed};
+    if (!kernel)
+        return FV_ENOTSUP;
+    fv_status status = kernel->prepare(p->ctx, &problem, &need, &s->state);
+    if (status == FV_ENOTSUP && !s->declined) {
+        s->declined = fvi_strdup(p->ctx, fv_message(p->ctx));
+        return s->declined ? FV_ENOTSUP : FV_ENOMEM;
+    }
+    FV_TRY(status);
+    s->kernel = kernel;
+    s->backend = b->name;
+    s->keep.size = need.keep;
+    s->scratch = need.scratch;
+    return FV_OK;
+}
+
+/* Parameters have their numbers now; an inference plan's are final. */
+static void bind_parameters(fv_plan *p, fvi_step *s)
+{
+    for (int i = 0; i < s->nx; i++) {
+        void *data = s->folded[i] ? s->folded[i] : p->value[s->x[i] - 1].data;
+        s->in[i].data = data;
+        if (data && p->o.mode == FV_INFER)
+            s->fixed |= 1u << i;
+    }
+}
+
+static fv_status choose(fv_plan *p, fvi_step *s, int first)
+{
+    fv_status status = FV_ENOTSUP;
+    bind_parameters(p, s);
+    for (int i = first; i < BACKENDS && status == FV_ENOTSUP; i++)
+        status = ask(p, s, order[i]);
+    if (status == FV_ENOTSUP)
+        return fvi_fail(p->ctx, FV_ENOTSUP, "no kernel for %s",
+                        fvi_ops[s->op]->name);
+    return status;
+}
+
+fv_status fvi_select(fv_plan *p)
+{
+    int first = 0;
+    FV_TRY(first_backend(p->ctx, p->o.backend, &first));
+    for (int i = 0; i < p->steps; i++) {
+        fvi_step *s = &p->step[i];
+        if (p->o.dtype == FV_F64) {
+            bind_parameters(p, s);
+            FV_TRY(ask(p, s, &fvi_backend_ref64));
+        } else {
+            FV_TRY(choose(p, s, first));
+        }
+    }
+    return FV_OK;
+}
