@@ -32,8 +32,8 @@ FV_API int fv_target_truth_channels(fv_target t);
 /*
  * The truth for training from labels u32 (H,W), into f32 (H,W,channels):
  *   cell      1 inside objects, else 0
- *   boundary  0 background, 2 where a pixel or one of its 4 neighbors has
- *             another label (both sides of an outline), 1 inside otherwise;
+ *   boundary  0 background, 2 where an object pixel has a 4-neighbor of
+ *             another label (the outline drawn inside), 1 inside otherwise;
  *             objects too thin to keep an inside pixel keep their middle
  *   distance  channel 0: as cell; channel 1: Euclidean distance in px to the
  *             nearest pixel outside the own object, divided by 10
@@ -46,7 +46,8 @@ FV_NODISCARD FV_API fv_status fv_target_fill(fv_ctx *ctx, fv_target t,
 typedef struct fv_decode_options {
     double threshold; /* probability above which a pixel is object   0.5  */
     double seed;      /* boundary: probability of "inside" for seeds 0.5
-                         distance: relief between two seeds, /10 px  0.1  */
+                         distance: relief between two seeds, /10 px  0.1
+                         0 means the number at the right, by target  0    */
     int64_t min_area; /* smaller objects are removed, px             10   */
     int fill_holes;   /* 1                                                */
 } fv_decode_options;
