@@ -11,35 +11,39 @@
 
 #include <stdbool.h>
 
-#define FVI_OPS(X)     \
-    X(input)           \
-    X(param)           \
-    X(linear)          \
-    X(conv)            \
-    X(conv_transposed) \
-    X(batch_norm)      \
-    X(layer_norm)      \
-    X(max_pool)        \
-    X(avg_pool)        \
-    X(global_avg_pool) \
-    X(upsample)        \
-    X(relu)            \
-    X(leaky_relu)      \
-    X(sigmoid)         \
-    X(tanh)            \
-    X(gelu)            \
-    X(softmax)         \
-    X(dropout)         \
-    X(scale)           \
-    X(add)             \
-    X(multiply)        \
-    X(concat)          \
-    X(slice)           \
-    X(reshape)         \
-    X(cross_entropy)   \
-    X(bce)             \
-    X(mse)             \
-    X(mae)             \
+#define FVI_OPS(X) \
+    X(input)       \
+    X(param)       \
+    FVI_COMPUTED_OPS(X)
+
+/* Those with a kernel; the other two only hold numbers. */
+#define FVI_COMPUTED_OPS(X) \
+    X(linear)               \
+    X(conv)                 \
+    X(conv_transposed)      \
+    X(batch_norm)           \
+    X(layer_norm)           \
+    X(max_pool)             \
+    X(avg_pool)             \
+    X(global_avg_pool)      \
+    X(upsample)             \
+    X(relu)                 \
+    X(leaky_relu)           \
+    X(sigmoid)              \
+    X(tanh)                 \
+    X(gelu)                 \
+    X(softmax)              \
+    X(dropout)              \
+    X(scale)                \
+    X(add)                  \
+    X(multiply)             \
+    X(concat)               \
+    X(slice)                \
+    X(reshape)              \
+    X(cross_entropy)        \
+    X(bce)                  \
+    X(mse)                  \
+    X(mae)                  \
     X(dice)
 
 #define FVI_OP_ID(name) FVI_OP_##name,
@@ -150,9 +154,29 @@ extern const fvi_op *const fvi_ops[FVI_OP_COUNT];
 /* infer for y = same shape as x[0]; reads for y[at] = f(x[at]). */
 fv_status fvi_infer_same(fv_ctx *ctx, const void *attr, int nx,
                          const fv_tensor x[], fv_tensor *y);
+/* y is a shape without numbers; extents may be -1. FV_ESHAPE when it is too
+ * big. (fv_dense refuses open extents.) */
+fv_status fvi_infer_as(fv_ctx *ctx, fv_dtype dtype, int ndim,
+                       const int64_t dim[], fv_tensor *y);
 fvi_box fvi_reads_point(const void *attr, const fv_tensor x[], fv_tensor y,
                         int i, const int64_t at[]);
+/* All of `x`. */
+fvi_box fvi_reads_all(fv_tensor x);
 double fvi_work_none(const void *attr, const fv_tensor x[], fv_tensor y);
+
+/* ---- helpers of shape rules (extents.c) ---- */
+
+/* FV_ESHAPE "<what> is f32[2,3], expected f32[2,4]" unless all known extents
+ * are equal; the open extents of `expected` are taken from `found`. */
+fv_status fvi_agree(fv_ctx *ctx, const char *what, fv_tensor found,
+                    fv_tensor *expected);
+
+/* FV_ESHAPE unless `x` has a last axis with at least one channel. */
+fv_status fvi_need_channels(fv_ctx *ctx, const char *op, fv_tensor x);
+
+/* reads for y[...,c] = f(x[...,0..C)): all channels of the same position. */
+fvi_box fvi_reads_channels(const void *attr, const fv_tensor x[], fv_tensor y,
+                           int i, const int64_t at[]);
 
 /* N, D, H, W, C of an activation whatever its spatial rank (missing outer
  * axes are 1; rank 0 gives D = H = W = 1). */
