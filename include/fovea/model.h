@@ -15,6 +15,7 @@ FV_C_BEGIN
 typedef struct fv_model {
     const fv_arch *arch;
     void *config; /* of arch->fields                                        */
+    char *words;  /* the text its members point to                          */
     fv_graph *graph;
     fv_val image, answer;
     float *params; /* fv_param_count(graph, 0) numbers                      */

@@ -1,0 +1,200 @@
+/* Writing a .fovea file (docs/file-format.md). */
+#include "model/fovea_file.h"
+#include "model/half.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static void add_quoted(fvi_text *t, const char *text)
+{
+    fvi_text_add(t, "\"");
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            fvi_text_add(t, "\\%c", *text);
+        else if ((unsigned char)*text < 32)
+            fvi_text_add(t, "\\u%04x", (unsigned)*text);
+        else
+            fvi_text_add(t, "%c", *text);
+    }
+    fvi_text_add(t, "\"");
+}
+
+/* One JSON object from a table; a member without text is left out. */
+static void add_object(fvi_text *t, const fv_field *fields, const void *options)
+{
+    const char *comma = "";
+    fvi_text_add(t, "{");
+    for (const fv_field *f = fields; f->kind != FV_KIND_END; f++) {
+        const char *at = (const char *)options + f->offset;
+        bool number = f->kind == FV_KIND_INT || f->kind == FV_KIND_REAL ||
+                      f->kind == FV_KIND_FLAG;
+        if (!number && !*(const char *const *)(const void *)at)
+            continue;
+        fvi_text_add(t, "%s\"%s\":", comma, f->name);
+        comma = ",";
+        if (number) {
+            char value[40];
+            fv_field_get(f, options, value, sizeof value);
+            fvi_text_add(t, "%s", value);
+        } else {
+            add_quoted(t, *(const char *const *)(const void *)at);
+        }
+    }
+    fvi_text_add(t, "}");
+}
+
+/* ---- tensors ---- */
+
+/* Weights take the short form; biases, scales and running values are few and
+ * stay f32. */
+static fvi_st_type type_of(const fv_param *p, fv_weights kind)
+{
+    if (p->ndim < 2 || kind == FV_WEIGHTS_F32)
+        return FVI_ST_F32;
+    return kind == FV_WEIGHTS_F16 ? FVI_ST_F16 : FVI_ST_BF16;
+}
+
+static fv_status round_params(fv_ctx *ctx, const fv_model *m, fv_weights kind,
+                              float *out)
+{
+    for (int i = 0; i < fv_param_list_size(m->graph); i++) {
+        fv_param p = fv_param_at(m->graph, i);
+        fvi_st_type type = type_of(&p, kind);
+        for (int64_t k = p.offset; k < p.offset + p.count; k++) {
+            float x = m->params[k];
+            out[k] = type == FVI_ST_F16    ? fvi_from_f16(fvi_to_f16(x))
+                     : type == FVI_ST_BF16 ? fvi_from_bf16(fvi_to_bf16(x))
+                                           : x;
+            if (!isfinite(out[k]))
+                return fvi_fail(ctx, FV_EINVAL,
+                                "'%s' holds %g, which cannot "
+                                "be stored",
+                                p.name, (double)x);
+        }
+    }
+    return FV_OK;
+}
+
+/* Wide numbers first, so that all of them lie on multiples of their size. */
+static size_t list_items(const fv_model *m, fv_weights kind,
+                         const float *params, fv_tensor check_output,
+                         fvi_st_item *item)
+{
+    size_t n = 0;
+    if (m->check_input.data) {
+        item[n++] =
+            (fvi_st_item){"check/input", FVI_ST_F32, m->check_input.ndim,
+                          m->check_input.dim, m->check_input.data};
+        item[n++] = (fvi_st_item){"check/output", FVI_ST_F32, check_output.ndim,
+                                  check_output.dim, check_output.data};
+    }
+    for (int wide = 1; wide >= 0; wide--) {
+        for (int i = 0; i < fv_param_list_size(m->graph); i++) {
+            fv_param p = fv_param_at(m->graph, i);
+            fvi_st_type type = type_of(&p, kind);
+            if ((type == FVI_ST_F32) == wide)
+                item[n++] = (fvi_st_item){p.name, type, p.ndim, NULL,
+                                          params + p.offset};
+        }
+    }
+    return n;
+}
+
+/* fv_param_at returns by value: the extents need a place that stays. */
+static void place_extents(const fv_model *m, fvi_st_item *item, size_t items,
+                          int64_t (*dim)[FV_MAX_DIM])
+{
+    for (int i = 0; i < fv_param_list_size(m->graph); i++) {
+        fv_param p = fv_param_at(m->graph, i);
+        memcpy(dim[i], p.dim, sizeof p.dim);
+        for (size_t k = 0; k < items; k++)
+            if (item[k].name == p.name)
+                item[k].dim = dim[i];
+    }
+}
+
+static fv_status write_tensors(fv_ctx *ctx, const char *path, const fv_model *m,
+                               fv_weights kind, const float *params,
+                               fv_tensor check_output, const fvi_st_note *note,
+                               size_t notes)
+{
+    size_t most = (size_t)fv_param_list_size(m->graph) + 2;
+    fvi_st_item *item = fvi_calloc(ctx, most, sizeof *item);
+    int64_t(*dim)[FV_MAX_DIM] = fvi_calloc(ctx, most, sizeof *dim);
+    fv_status status = FV_ENOMEM;
+    if (item && dim) {
+        size_t n = list_items(m, kind, params, check_output, item);
+        place_extents(m, item, n, dim);
+        status = fvi_st_write(ctx, path, note, notes, item, n);
+    }
+    fvi_free(ctx, item);
+    fvi_free(ctx, dim);
+    return status;
+}
+
+/* ---- the file ---- */
+
+static fv_status check_json(fv_ctx *ctx, const char *what, const char *text)
+{
+    json_error_t error;
+    json_t *object = json_loads(text ? text : "", 0, &error);
+    bool good = json_is_object(object);
+    json_decref(object);
+    if (good)
+        return FV_OK;
+    return fvi_fail(ctx, FV_EINVAL, "the %s of the model is not a JSON object",
+                    what);
+}
+
+static fv_status write_notes(fv_ctx *ctx, const char *path, const fv_model *m,
+                             fv_weights kind, const float *params,
+                             fv_tensor check_output)
+{
+    fvi_settings s = fvi_settings_of(m);
+    fvi_text config = {.ctx = ctx}, input = {.ctx = ctx}, output = {.ctx = ctx};
+    add_object(&config, m->arch->fields, m->config);
+    add_object(&input, fvi_input_fields, &s);
+    add_object(&output, fvi_output_fields, &s);
+    fv_status status = FV_ENOMEM;
+    if (!config.failed && !input.failed && !output.failed) {
+        const fvi_st_note note[] = {
+            {"fovea.format", FVI_FORMAT},  {"fovea.arch", m->arch->name},
+            {"fovea.config", config.data}, {"fovea.input", input.data},
+            {"fovea.output", output.data}, {"fovea.card", m->card},
+            {"fovea.history", m->history},
+        };
+        status = write_tensors(ctx, path, m, kind, params, check_output, note,
+                               sizeof note / sizeof *note);
+    }
+    fvi_text_free(&config);
+    fvi_text_free(&input);
+    fvi_text_free(&output);
+    return status;
+}
+
+static fv_status write_rounded(fv_ctx *ctx, const char *path, const fv_model *m,
+                               fv_weights kind, float *params)
+{
+    FV_TRY(round_params(ctx, m, kind, params));
+    if (kind == FV_WEIGHTS_F32 || !m->check_input.data)
+        return write_notes(ctx, path, m, kind, params, m->check_output);
+    fv_tensor answer;
+    FV_TRY(fvi_model_answer(ctx, m, params, NULL, m->check_input, &answer));
+    fv_status status = write_notes(ctx, path, m, kind, params, answer);
+    fv_plane_free(ctx, &answer);
+    return status;
+}
+
+fv_status fv_model_write(fv_ctx *ctx, const char *path, const fv_model *m,
+                         fv_weights kind)
+{
+    FV_TRY(check_json(ctx, "card", m->card));
+    FV_TRY(check_json(ctx, "history", m->history));
+    float *params = fvi_calloc(ctx, fvi_model_numbers(m) + 1, sizeof *params);
+    if (!params)
+        return FV_ENOMEM;
+    fv_status status = write_rounded(ctx, path, m, kind, params);
+    fvi_free(ctx, params);
+    return status;
+}

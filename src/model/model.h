@@ -1,0 +1,37 @@
+#ifndef FVI_MODEL_H
+#define FVI_MODEL_H
+
+/* What the files of this floor share. */
+
+#include "base/base.h"
+#include "fovea/model.h"
+
+/* A model whose graph is built but which has no parameters yet. Takes over
+ * `config` when it succeeds. */
+fv_status fvi_model_shell(fv_ctx *ctx, const fv_arch *arch, void *config,
+                          fv_model **out);
+
+/* Numbers of all parameters and buffers. */
+size_t fvi_model_numbers(const fv_model *m);
+
+/* A dense f32 tensor on its own block (fv_plane_free). FV_ENOMEM. */
+fv_status fvi_tensor_new(fv_ctx *ctx, fv_dtype dtype, int ndim,
+                         const int64_t dim[], fv_tensor *out);
+
+/* The answer of the network of `m` with `params` to `input`. The caller frees
+ * `*output` with fv_plane_free. */
+fv_status fvi_model_answer(fv_ctx *ctx, const fv_model *m, float *params,
+                           const char *backend, fv_tensor input,
+                           fv_tensor *output);
+
+/* As fv_segment; `*maps` (may be NULL) receives the network's answer, too. */
+fv_status fvi_segment(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, int rgb,
+                      fv_tensor *maps, fv_tensor *labels, int64_t *count);
+
+/* The folder of built-in models and the names in it (without ".fovea"), in
+ * natural order; `*path` NULL and no names when there is none. `folder` as in
+ * fv_model_locate. Free with fvi_free and fvi_names_free. */
+fv_status fvi_model_names(fv_ctx *ctx, const char *folder, char **path,
+                          fvi_names *names);
+
+#endif

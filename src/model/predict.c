@@ -1,0 +1,277 @@
+/* A network run over a picture of any size, tile by tile. */
+#include "model/predict.h"
+
+#include <string.h>
+
+/* Activations of one tile may take this much, so that a picture of
+ * 1024 x 1024 px stays under 400 MB in all. */
+static const size_t tile_memory = (size_t)192 << 20;
+
+enum { LARGEST_HALO = 96, LARGEST_TILE = 512 };
+
+/* ---- making ---- */
+
+static fv_status set_halo(fv_ctx *ctx, fv_predictor *p)
+{
+    const fv_model *m = p->model;
+    int64_t field[3] = {0}, half = 0;
+    FV_TRY(fv_receptive_field(ctx, m->graph, m->image, m->answer, field));
+    for (int i = 0; i < m->arch->rank; i++)
+        half = field[i] / 2 > half ? field[i] / 2 : half;
+    if (half > LARGEST_HALO)
+        half = LARGEST_HALO;
+    if (p->o.overlap > 0)
+        half = (p->o.overlap + 1) / 2;
+    p->halo = (half + p->multiple - 1) / p->multiple * p->multiple;
+    return FV_OK;
+}
+
+static fv_tensor input_shape(const fv_predictor *p, int64_t height,
+                             int64_t width)
+{
+    const fv_model *m = p->model;
+    int64_t dim[4] = {1, height, width, fv_channels(m->graph, m->image)};
+    return fv_dense(NULL, FV_F32, 4, dim);
+}
+
+/* Bytes a tile takes, found without taking them. */
+static fv_status tile_bytes(fv_ctx *ctx, const fv_predictor *p, int64_t height,
+                            int64_t width, size_t *bytes)
+{
+    fv_tensor input = input_shape(p, height, width);
+    fv_plan_options o = {.mode = FV_INFER, .backend = p->o.backend, .dry = 1};
+    fv_plan *plan;
+    FV_TRY(fv_plan_new(ctx, p->model->graph, &input, o, NULL, NULL, &plan));
+    *bytes = fv_plan_memory(plan);
+    fv_plan_free(plan);
+    return FV_OK;
+}
+
+/* The largest side up to 512 px whose activations fit. */
+static fv_status set_side(fv_ctx *ctx, fv_predictor *p)
+{
+    p->side = p->o.tile > 0 ? p->o.tile : LARGEST_TILE;
+    if (p->o.tile > 0)
+        return FV_OK;
+    for (; p->side > 128; p->side -= 128) {
+        int64_t side = (p->side + p->multiple - 1) / p->multiple * p->multiple;
+        size_t bytes = 0;
+        FV_TRY(tile_bytes(ctx, p, side, side, &bytes));
+        if (bytes <= tile_memory)
+            break;
+    }
+    return FV_OK;
+}
+
+static fv_status set_up(fv_ctx *ctx, fv_predictor *p)
+{
+    const fv_model *m = p->model;
+    if (m->arch->rank != 2)
+        return fvi_fail(ctx, FV_ENOTSUP,
+                        "%s: the network does not take pictures",
+                        m->arch->name);
+    if (p->o.tile < 0 || p->o.overlap < 0 || p->o.diameter < 0)
+        return fvi_fail(ctx, FV_EINVAL,
+                        "tile, overlap and diameter cannot be negative");
+    p->multiple = m->arch->multiple ? m->arch->multiple(m->config) : 1;
+    FV_TRY(set_halo(ctx, p));
+    return set_side(ctx, p);
+}
+
+fv_status fv_predictor_new(fv_ctx *ctx, const fv_model *m, fv_predict_options o,
+                           fv_predictor **out)
+{
+    fv_predictor *p = fvi_calloc(ctx, 1, sizeof *p);
+    if (!p)
+        return FV_ENOMEM;
+    *p = (fv_predictor){.ctx = ctx, .model = m, .o = o};
+    fv_status status = set_up(ctx, p);
+    if (status != FV_OK) {
+        fv_predictor_free(p);
+        return status;
+    }
+    *out = p;
+    return FV_OK;
+}
+
+void fv_predictor_free(fv_predictor *p)
+{
+    if (!p)
+        return;
+    fv_plan_free(p->plan);
+    fvi_free(p->ctx, p);
+}
+
+/* ---- running ---- */
+
+/* A plan for tiles of this size; the last one is kept. */
+static fv_status want_plan(fv_ctx *ctx, fv_predictor *p, int64_t height,
+                           int64_t width)
+{
+    if (p->plan && p->plan_size[0] == height && p->plan_size[1] == width)
+        return FV_OK;
+    fv_plan_free(p->plan);
+    p->plan = NULL;
+    const fv_model *m = p->model;
+    fv_tensor input = input_shape(p, height, width);
+    fv_plan_options o = {.mode = FV_INFER, .backend = p->o.backend};
+    FV_TRY(fv_plan_new(ctx, m->graph, &input, o, m->params, NULL, &p->plan));
+    fv_tensor answer = fv_plan_at(p->plan, m->answer);
+    if (answer.ndim != 4 || answer.dim[1] != height || answer.dim[2] != width)
+        return fvi_fail(ctx, FV_ENOTSUP,
+                        "%s: the network does not answer pixel by pixel",
+                        m->arch->name);
+    p->plan_size[0] = height;
+    p->plan_size[1] = width;
+    return FV_OK;
+}
+
+/* Weights of one tile along one axis. */
+static void fill_weights(const fvi_axis *a, int64_t i, float *weight)
+{
+    for (int64_t at = 0; at < a->tile; at++)
+        weight[at] = fvi_axis_weight(a, i, at);
+}
+
+/* The part of the picture under a tile, mirrored beyond its edges. */
+static void fill_tile(fv_tensor plane, int64_t top, int64_t left,
+                      fv_tensor tile)
+{
+    const float *from = plane.data;
+    float *to = tile.data;
+    int64_t height = tile.dim[1], width = tile.dim[2], channels = tile.dim[3];
+    int64_t shared = plane.dim[2] == channels ? 1 : 0; /* gray feeds all */
+    for (int64_t y = 0; y < height; y++) {
+        int64_t row = fvi_mirror(top + y, plane.dim[0]);
+        for (int64_t x = 0; x < width; x++) {
+            int64_t column = fvi_mirror(left + x, plane.dim[1]);
+            const float *p =
+                from + row * plane.stride[0] + column * plane.stride[1];
+            for (int64_t c = 0; c < channels; c++)
+                *to++ = p[c * shared];
+        }
+    }
+}
+
+typedef struct blend {
+    fvi_axis y, x;
+    float *weight_y, *weight_x;
+} blend;
+
+static void add_tile(const blend *b, int64_t top, int64_t left,
+                     fv_tensor answer, fv_tensor maps)
+{
+    const float *from = answer.data;
+    float *to = maps.data;
+    int64_t channels = maps.dim[2], width = answer.dim[2];
+    for (int64_t y = 0; y < answer.dim[1] && top + y < maps.dim[0]; y++) {
+        for (int64_t x = 0; x < width && left + x < maps.dim[1]; x++) {
+            float weight = b->weight_y[y] * b->weight_x[x];
+            if (weight == 0)
+                continue; /* also keeps what a tile's edge may have spoiled */
+            const float *p = from + (y * width + x) * channels;
+            float *q = to + ((top + y) * maps.dim[1] + left + x) * channels;
+            for (int64_t c = 0; c < channels; c++)
+                q[c] += weight * p[c];
+        }
+    }
+}
+
+static fv_status run_tiles(fv_ctx *ctx, fv_predictor *p, const blend *b,
+                           fv_tensor plane, fv_tensor maps)
+{
+    const fv_model *m = p->model;
+    for (int64_t i = 0; i < b->y.count; i++) {
+        fill_weights(&b->y, i, b->weight_y);
+        for (int64_t k = 0; k < b->x.count; k++) {
+            int64_t top = fvi_axis_start(&b->y, i);
+            int64_t left = fvi_axis_start(&b->x, k);
+            if (fvi_canceled(ctx))
+                return fvi_fail(ctx, FV_ECANCEL, "canceled");
+            fill_weights(&b->x, k, b->weight_x);
+            fill_tile(plane, top, left, fv_plan_at(p->plan, m->image));
+            FV_TRY(fv_plan_run(ctx, p->plan));
+            add_tile(b, top, left, fv_plan_at(p->plan, m->answer), maps);
+        }
+    }
+    return FV_OK;
+}
+
+/* The picture whole when that fits, else in tiles; `b` without weights. */
+static fv_status cut(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, blend *b)
+{
+    int64_t all = INT64_MAX / 2;
+    b->y = fvi_axis_cut(plane.dim[0], all, p->halo, p->multiple);
+    b->x = fvi_axis_cut(plane.dim[1], all, p->halo, p->multiple);
+    bool whole = b->y.size <= p->side && b->x.size <= p->side;
+    if (!whole && p->o.tile == 0) {
+        size_t bytes = 0;
+        /* a picture too large to plan does not fit either */
+        whole = tile_bytes(ctx, p, b->y.size, b->x.size, &bytes) == FV_OK &&
+                bytes <= tile_memory;
+    }
+    if (!whole) {
+        b->y = fvi_axis_cut(plane.dim[0], p->side, p->halo, p->multiple);
+        b->x = fvi_axis_cut(plane.dim[1], p->side, p->halo, p->multiple);
+    }
+    return want_plan(ctx, p, b->y.tile, b->x.tile);
+}
+
+static fv_status run_cut(fv_ctx *ctx, fv_predictor *p, fv_tensor plane,
+                         fv_tensor maps)
+{
+    blend b = {0};
+    FV_TRY(cut(ctx, p, plane, &b));
+    b.weight_y = fvi_calloc(ctx, (size_t)b.y.tile, sizeof(float));
+    b.weight_x = fvi_calloc(ctx, (size_t)b.x.tile, sizeof(float));
+    fv_status status = FV_ENOMEM;
+    if (b.weight_y && b.weight_x)
+        status = run_tiles(ctx, p, &b, plane, maps);
+    fvi_free(ctx, b.weight_y);
+    fvi_free(ctx, b.weight_x);
+    return status;
+}
+
+static fv_status run_plane(fv_ctx *ctx, fv_predictor *p, fv_tensor plane,
+                           fv_tensor *maps)
+{
+    const fv_model *m = p->model;
+    int64_t dim[3] = {plane.dim[0], plane.dim[1],
+                      fv_channels(m->graph, m->answer)};
+    fv_tensor out;
+    FV_TRY(fvi_tensor_new(ctx, FV_F32, 3, dim, &out));
+    fv_status status = run_cut(ctx, p, plane, out);
+    if (status != FV_OK)
+        fv_plane_free(ctx, &out);
+    else
+        *maps = out;
+    return status;
+}
+
+/* Back to the size of the picture. */
+static fv_status restore_size(fv_ctx *ctx, int64_t height, int64_t width,
+                              fv_tensor *maps)
+{
+    if (maps->dim[0] == height && maps->dim[1] == width)
+        return FV_OK;
+    fv_tensor back;
+    fv_status status = fv_resize(ctx, *maps, height, width, &back);
+    fv_plane_free(ctx, maps);
+    if (status == FV_OK)
+        *maps = back;
+    return status;
+}
+
+fv_status fv_predict(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, int rgb,
+                     fv_tensor *maps)
+{
+    fv_tensor ready, out;
+    FV_TRY(fvi_prepare(ctx, p, plane, rgb, &ready));
+    fv_status status = run_plane(ctx, p, ready, &out);
+    fv_plane_free(ctx, &ready);
+    if (status == FV_OK)
+        status = restore_size(ctx, plane.dim[0], plane.dim[1], &out);
+    if (status == FV_OK)
+        *maps = out;
+    return status;
+}

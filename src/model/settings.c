@@ -1,0 +1,92 @@
+/* The settings of a model as tables: what is done to a picture before the
+ * network sees it, and to the network's answer afterwards. */
+#include "model/fovea_file.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const fv_field fvi_input_fields[] = {
+    FV_CHOICE(fvi_settings, axes, "NYXC", "NC|NXC|NYXC|NZYXC",
+              "order of the extents of the network's input"),
+    FV_REAL(fvi_settings, percentile_low, 1, 0, 100, "%",
+            "percentile that becomes 0"),
+    FV_REAL(fvi_settings, percentile_high, 99.8, 0, 100, "%",
+            "percentile that becomes 1"),
+    FV_REAL(fvi_settings, diameter, 0, 0, 1e6, "px",
+            "median diameter of the objects trained on; 0: unknown"),
+    FV_REAL(fvi_settings, pitch_um_low, 0, 0, 1e6, "um",
+            "smallest pixel pitch trained on; 0: unknown"),
+    FV_REAL(fvi_settings, pitch_um_high, 0, 0, 1e6, "um",
+            "largest pixel pitch trained on; 0: unknown"),
+    FV_END,
+};
+
+const fv_field fvi_output_fields[] = {
+    FV_TEXT(fvi_settings, task, "segment", "what the model is for"),
+    FV_CHOICE(fvi_settings, target, "cell", "cell|boundary|distance",
+              "meaning of the maps"),
+    FV_REAL(fvi_settings, threshold, 0.5, 0, 1, "",
+            "probability above which a pixel is object"),
+    FV_REAL(fvi_settings, seed, 0.5, 0, 1e6, "",
+            "boundary: probability of seeds; distance: relief between seeds"),
+    FV_INT(fvi_settings, min_area, 10, 0, 1e9, "px",
+           "smaller objects are removed"),
+    FV_FLAG(fvi_settings, fill_holes, "holes in objects are filled"),
+    FV_END,
+};
+
+static const char *axes_of(const fv_model *m)
+{
+    static const char *const axes[] = {"NC", "NXC", "NYXC", "NZYXC"};
+    return axes[m->arch->rank];
+}
+
+fvi_settings fvi_settings_of(const fv_model *m)
+{
+    int64_t area = m->decode.min_area;
+    return (fvi_settings){
+        .percentile_low = m->percentile[0],
+        .percentile_high = m->percentile[1],
+        .diameter = m->diameter,
+        .pitch_um_low = m->pitch_um[0],
+        .pitch_um_high = m->pitch_um[1],
+        .axes = axes_of(m),
+        .task = m->task,
+        .target = fv_target_name(m->target),
+        .threshold = m->decode.threshold,
+        .seed = m->decode.seed,
+        .min_area = area > 1000000000 ? 1000000000 : (int)area,
+        .fill_holes = m->decode.fill_holes,
+    };
+}
+
+fv_status fvi_settings_apply(fv_ctx *ctx, const fvi_settings *s, fv_model *m)
+{
+    if (s->percentile_low >= s->percentile_high)
+        return fvi_fail(ctx, FV_EFORMAT, "percentiles %g and %g do not rise",
+                        s->percentile_low, s->percentile_high);
+    if (strcmp(s->axes, axes_of(m)) != 0)
+        return fvi_fail(ctx, FV_EFORMAT, "axes are %s, %s wants %s", s->axes,
+                        m->arch->name, axes_of(m));
+    if (strlen(s->task) >= sizeof m->task)
+        return fvi_fail(ctx, FV_EFORMAT, "task '%.40s' is unknown", s->task);
+    FV_TRY(fv_target_find(ctx, s->target, &m->target));
+    int channels = fv_channels(m->graph, m->answer);
+    if (strcmp(s->task, "segment") == 0 &&
+        fv_target_maps(m->target) != channels)
+        return fvi_fail(ctx, FV_EFORMAT,
+                        "target %s has %d maps, the network answers with %d",
+                        s->target, fv_target_maps(m->target), channels);
+    memmove(m->task, s->task, strlen(s->task) + 1);
+    m->percentile[0] = s->percentile_low;
+    m->percentile[1] = s->percentile_high;
+    m->diameter = s->diameter;
+    m->pitch_um[0] = s->pitch_um_low;
+    m->pitch_um[1] = s->pitch_um_high;
+    m->decode = (fv_decode_options){.threshold = s->threshold,
+                                    .seed = s->seed,
+                                    .min_area = s->min_area,
+                                    .fill_holes = s->fill_holes};
+    return FV_OK;
+}
