@@ -18,7 +18,8 @@ typedef enum fv_mode { FV_INFER, FV_TRAIN } fv_mode;
 /* How to plan. Zeroed fields mean the defaults at the right. */
 typedef struct fv_plan_options {
     fv_mode mode;        /* FV_INFER                                         */
-    const char *backend; /* "ref", "onednn", or NULL: the fastest in         */
+    const char *backend; /* "ref", "onednn", "native"; NULL: the fastest; what
+                            it lacks is taken from the slower ones           */
     fv_dtype dtype;      /* FV_F32; FV_F64 runs on "ref", params are doubles */
     int keep_all;        /* 1: every value stays readable after a run        */
     int dry;             /* 1: shapes, memory and work only; nothing is
