@@ -148,9 +148,10 @@ static bool place_touching(const field *f, fvi_outline *o, fvi_rng *r)
     for (int i = 0; i < POSITIONS; i++) {
         const fvi_outline *other = f->placed + fvi_rng_below(r, f->count);
         double t = fvi_rng_between(r, 0.0, 2 * pi);
-        double away = o->reach + other->reach + 1;
+        double start = o->reach + other->reach + 1;
         int64_t pixels = -1;
-        for (; away > 0; away -= stride_in) {
+        for (int k = (int)(start / stride_in); k > 0; k--) {
+            double away = k * stride_in;
             fvi_outline moved = *o;
             moved.y = other->y + away * sin(t);
             moved.x = other->x + away * cos(t);

@@ -100,9 +100,13 @@ static int gauss(double sigma, double tap[2 * MAX_RADIUS + 1])
 {
     int radius = (int)fmin(ceil(4 * sigma), MAX_RADIUS);
     double sum = 0;
-    for (int i = -radius; i <= radius; i++)
-        sum += tap[i + radius] =
-            radius ? exp(-0.5 * (i / sigma) * (i / sigma)) : 1;
+    tap[0] = 1;
+    if (radius <= 0)
+        return 0;
+    for (int i = 0; i <= 2 * radius; i++) {
+        double x = (i - radius) / sigma;
+        sum += tap[i] = exp(-0.5 * x * x);
+    }
     for (int i = 0; i <= 2 * radius; i++)
         tap[i] /= sum;
     return radius;
