@@ -51,7 +51,8 @@ static size_t scratch_of(const state *s)
     if (!s->train)
         return forward;
     size_t back = s->weights_back + threads * fvi_wino_scratch(&s->back);
-    return larger(larger(forward, back), fvi_wino_gradient_scratch(&s->there));
+    return larger(larger(forward, back),
+                  fvi_wino_gradient_scratch(&s->there, s->threads));
 }
 
 static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,

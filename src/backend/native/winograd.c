@@ -38,22 +38,31 @@ size_t fvi_wino_scratch(const fvi_wino *w)
     return (size_t)(FVI_WINO_POINTS * (input + product));
 }
 
-/* A block of the gradient is as many tiles as keep the transforms of both
- * sides within about 4 MB. It depends on the sizes alone: it decides in which
- * order numbers are added. */
-int64_t fvi_wino_gradient_block(const fvi_wino *w)
+/*
+ * The weight gradient is a sum over tiles. It is cut into `slices` of tiles
+ * and `groups` of output channels, each summed by one thread, and the slices
+ * are added in order: the result depends on the sizes alone.
+ */
+fvi_wino_cut fvi_wino_cut_of(const fvi_wino *w)
 {
-    int64_t channels = fvi_up(w->C, 16) + fvi_up(w->K, 16);
-    int64_t block = (4 << 20) / (FVI_WINO_POINTS * 4 * channels) / 16 * 16;
-    block = block < 32 ? 32 : fvi_min(block, 128);
-    return fvi_min(block, w->tiles);
+    enum { ITEMS = 8 };
+    fvi_wino_cut cut = {0};
+    int64_t C = fvi_up(w->C, 16), K = fvi_up(w->K, FVI_WINO_K);
+    cut.wide = fvi_min(K, C > 128 ? 64 : 128);
+    cut.groups = (K + cut.wide - 1) / cut.wide;
+    cut.block = C + cut.wide > 96 ? 32 : 64;
+    int64_t slices = fvi_up(ITEMS, cut.groups) / cut.groups;
+    cut.slice = fvi_up((w->tiles + slices - 1) / slices, cut.block);
+    cut.slices = (w->tiles + cut.slice - 1) / cut.slice;
+    cut.per_thread =
+        (size_t)(FVI_WINO_POINTS * (cut.block * (C + cut.wide) + 32));
+    cut.per_slice = fvi_wino_weights(w) + (size_t)K;
+    return cut;
 }
 
-/* Transforms of x and dy, products, sums for the bias. */
-size_t fvi_wino_gradient_scratch(const fvi_wino *w)
+size_t fvi_wino_gradient_scratch(const fvi_wino *w, int threads)
 {
-    int64_t channels = fvi_up(w->C, 16) + fvi_up(w->K, FVI_WINO_K);
-    int64_t block = fvi_wino_gradient_block(w) * channels + 32;
-    return (size_t)(FVI_WINO_POINTS * block) + fvi_wino_weights(w) +
-           (size_t)fvi_up(w->K, FVI_WINO_K);
+    fvi_wino_cut cut = fvi_wino_cut_of(w);
+    return cut.per_thread * (size_t)threads +
+           cut.per_slice * (size_t)cut.slices;
 }

@@ -26,16 +26,24 @@ typedef struct fvi_wino {
     float slope;
 } fvi_wino;
 
+/* How the sum of a weight gradient is divided. */
+typedef struct fvi_wino_cut {
+    int64_t slices, slice;        /* parts, tiles per part                */
+    int64_t groups, wide;         /* parts, output channels per part      */
+    int64_t block;                /* tiles transformed together           */
+    size_t per_thread, per_slice; /* floats of scratch                    */
+} fvi_wino_cut;
+fvi_wino_cut fvi_wino_cut_of(const fvi_wino *w);
+
 /* Sizes for a problem; `side` floats of input channels are rounded up. */
 fvi_wino fvi_wino_of(int64_t N, int64_t H, int64_t W, int64_t C, int64_t K,
                      int64_t pad);
 
 /* Floats of transformed weights. */
 size_t fvi_wino_weights(const fvi_wino *w);
-/* Floats of scratch per thread of a run; of a weight gradient in all. */
+/* Floats of scratch: per thread of a run, in all of a weight gradient. */
 size_t fvi_wino_scratch(const fvi_wino *w);
-size_t fvi_wino_gradient_scratch(const fvi_wino *w);
-int64_t fvi_wino_gradient_block(const fvi_wino *w);
+size_t fvi_wino_gradient_scratch(const fvi_wino *w, int threads);
 
 /* U = G g G' for weights g (3,3,C,K). Turned: for the way back to the input,
  * g'[r,s,k,c] = g[2-r,2-s,c,k]; then w->C is the K of g. */
@@ -57,9 +65,10 @@ void fvi_wino_gradient_v4(const fvi_wino *w, const float *x, const float *dy,
 void fvi_wino_input_v4(const fvi_wino *w, const float *x, int64_t t,
                        int64_t row, int64_t rows, float *v, int64_t step);
 
-/* dg += G' du G; du is ordered like transformed weights. */
-void fvi_wino_unpack_v4(const fvi_wino *w, const float *du, float *dg,
-                        int threads);
+/* dg += G' (sum of du) G; each of `parts` du is ordered like transformed
+ * weights, `size` floats from the next. */
+void fvi_wino_unpack_v4(const fvi_wino *w, const float *du, size_t size,
+                        int64_t parts, float *dg, int threads);
 
 static inline int64_t fvi_up(int64_t n, int64_t step)
 {

@@ -1,9 +1,10 @@
 /* Weight gradient of a Winograd convolution:
  *   du[point] = sum over tiles of (B' d B)[point]' (A dy A')[point]
- * and dg = G' du G. Blocks of tiles are transformed, then added up; every sum
- * runs over the tiles in order whoever computes it. */
+ * and dg = G' du G. */
 #include "backend/native/tile_v4.h"
 #include "backend/native/winograd.h"
+
+#include <omp.h>
 
 enum {
     DEEP = 8, /* input channels whose sums fit in registers */
@@ -32,18 +33,25 @@ static void output_tile(const fvi_wino *w, const float *dy, int64_t down,
     }
 }
 
-/* Tile t of dy to m[point][k/32][row][k%32]. */
-static void output(const fvi_wino *w, const float *dy, int64_t t, int64_t row,
-                   int64_t rows, float *m, int64_t step)
+/* Width of the block of output channels that begins at k. */
+static int64_t wide_at(const fvi_wino *w, int64_t k)
+{
+    return w->K - k > 16 ? 32 : 16;
+}
+
+/* Channels lo..hi of tile t of dy to m[point][k/32][row][k%32]. */
+static void output(const fvi_wino *w, const float *dy, int64_t t, int64_t lo,
+                   int64_t hi, int64_t row, int64_t rows, float *m,
+                   int64_t step)
 {
     int64_t per = w->down * w->across, r = t % per;
     int64_t i = r / w->across * 4, j = r % w->across * 4;
     const float *from = dy + ((t / per * w->Ho + i) * w->Wo + j) * w->K;
-    for (int64_t k = 0; k < w->K; k += 16) {
+    for (int64_t k = lo; k < hi; k += 16) {
         int64_t block = k / FVI_WINO_K * FVI_WINO_K;
-        int64_t wide = w->K - block > 16 ? 32 : 16;
+        int64_t at = (block - lo) * rows + row * wide_at(w, block);
         output_tile(w, from + k, w->Ho - i, w->Wo - j, lanes(w->K - k),
-                    m + block * rows + row * wide + k - block, step);
+                    m + at + k - block, step);
     }
 }
 
@@ -99,37 +107,55 @@ static void add_bias(int Z, int64_t rows, const float *m, bool first, float *db)
     }
 }
 
+/* Tiles t0..t0+rows, channels lo..hi, into du and db. */
+static void add_tiles(const fvi_wino *w, const fvi_wino_cut *cut,
+                      const float *x, const float *dy, int64_t t0, int64_t rows,
+                      int64_t lo, int64_t hi, bool first, float *scratch,
+                      float *du, float *db)
+{
+    int64_t C = fvi_up(w->C, 16);
+    int64_t in = cut->block * C + 16, out = cut->block * cut->wide + 16;
+    float *v = scratch, *m = v + FVI_WINO_POINTS * in;
+    for (int64_t t = 0; t < rows; t++) {
+        fvi_wino_input_v4(w, x, t0 + t, t, cut->block, v, in);
+        output(w, dy, t0 + t, lo, hi, t, cut->block, m, out);
+    }
+    for (int64_t k = lo; k < hi; k += FVI_WINO_K)
+        for (int p = 0; p < FVI_WINO_POINTS; p++) {
+            int Z = (int)wide_at(w, k) / 16;
+            fvi_wino_spot to = fvi_wino_find(w, k, 0);
+            const float *right = m + p * out + (k - lo) * cut->block;
+            add_block(C, Z, cut->block, rows, v + p * in, right, first,
+                      du + to.at + p * to.step);
+            if (p == ONES)
+                add_bias(Z, rows, right, first, db + k);
+        }
+}
+
+static void add_slice(const fvi_wino *w, const fvi_wino_cut *cut,
+                      const float *x, const float *dy, int64_t slice,
+                      int64_t group, float *scratch, float *du)
+{
+    int64_t t0 = slice * cut->slice, t1 = fvi_min(t0 + cut->slice, w->tiles);
+    int64_t lo = group * cut->wide, hi = fvi_min(lo + cut->wide, w->K);
+    for (int64_t t = t0; t < t1; t += cut->block)
+        add_tiles(w, cut, x, dy, t, fvi_min(cut->block, t1 - t), lo, hi,
+                  t == t0, scratch, du, du + fvi_wino_weights(w));
+}
+
 void fvi_wino_gradient_v4(const fvi_wino *w, const float *x, const float *dy,
                           float *dg, float *db, float *scratch, int threads)
 {
-    int64_t block = fvi_wino_gradient_block(w), C = fvi_up(w->C, 16);
-    int64_t in = block * C + 16;
-    int64_t out = block * fvi_up(w->K, FVI_WINO_K) + 16;
-    float *v = scratch, *m = v + FVI_WINO_POINTS * in;
-    float *du = m + FVI_WINO_POINTS * out;
-    float *bias = du + fvi_wino_weights(w);
-    int64_t wide = (w->K + FVI_WINO_K - 1) / FVI_WINO_K;
-#pragma omp parallel num_threads(threads)
-    for (int64_t t0 = 0; t0 < w->tiles; t0 += block) {
-        int64_t rows = fvi_min(block, w->tiles - t0);
-#pragma omp for schedule(static)
-        for (int64_t t = 0; t < rows; t++) {
-            fvi_wino_input_v4(w, x, t0 + t, t, block, v, in);
-            output(w, dy, t0 + t, t, block, m, out);
-        }
-#pragma omp for schedule(static)
-        for (int64_t item = 0; item < FVI_WINO_POINTS * wide; item++) {
-            int64_t p = item % FVI_WINO_POINTS, k = item / FVI_WINO_POINTS * 32;
-            int Z = w->K - k > 16 ? 2 : 1;
-            fvi_wino_spot to = fvi_wino_find(w, k, 0);
-            const float *right = m + p * out + k * block;
-            add_block(C, Z, block, rows, v + p * in, right, t0 == 0,
-                      du + to.at + p * to.step);
-            if (p == ONES)
-                add_bias(Z, rows, right, t0 == 0, bias + k);
-        }
-    }
-    fvi_wino_unpack_v4(w, du, dg, threads);
-    for (int64_t k = 0; db && k < w->K; k++)
-        db[k] += bias[k];
+    fvi_wino_cut cut = fvi_wino_cut_of(w);
+    float *du = scratch + cut.per_thread * (size_t)threads;
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+    for (int64_t item = 0; item < cut.slices * cut.groups; item++)
+        add_slice(w, &cut, x, dy, item / cut.groups, item % cut.groups,
+                  scratch + cut.per_thread * (size_t)omp_get_thread_num(),
+                  du + cut.per_slice * (size_t)(item / cut.groups));
+    fvi_wino_unpack_v4(w, du, cut.per_slice, cut.slices, dg, threads);
+    const float *bias = du + fvi_wino_weights(w);
+    for (int64_t i = 0; db && i < cut.slices; i++, bias += cut.per_slice)
+        for (int64_t k = 0; k < w->K; k++)
+            db[k] += bias[k];
 }

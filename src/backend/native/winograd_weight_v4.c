@@ -78,16 +78,24 @@ void fvi_wino_pack_turned_v4(const fvi_wino *w, const float *g, float *u,
             pack_turned(w, g, u, 16 * c, 16 * k);
 }
 
+static inline vec sum_parts(const float *du, size_t size, int64_t parts)
+{
+    vec sum = _mm512_load_ps(du);
+    for (int64_t i = 1; i < parts; i++)
+        sum = add_(sum, _mm512_load_ps(du + (size_t)i * size));
+    return sum;
+}
+
 /* dg[r,s,c,k] += G' du G for one c and sixteen k. */
-static void unpack(const fvi_wino *w, const float *du, int64_t c, int64_t k,
-                   int64_t step, float *dg)
+static void unpack(const fvi_wino *w, const float *du, size_t size,
+                   int64_t parts, int64_t c, int64_t k, int64_t step, float *dg)
 {
     vec half[6][3], g[3][3];
     __mmask16 some = lanes(w->K - k);
     for (int i = 0; i < 6; i++) {
         vec d[6];
         for (int j = 0; j < 6; j++)
-            d[j] = _mm512_load_ps(du + (i * 6 + j) * step);
+            d[j] = sum_parts(du + (i * 6 + j) * step, size, parts);
         wino_weight_back(d, half[i]);
     }
     for (int s = 0; s < 3; s++) {
@@ -105,13 +113,13 @@ static void unpack(const fvi_wino *w, const float *du, int64_t c, int64_t k,
     }
 }
 
-void fvi_wino_unpack_v4(const fvi_wino *w, const float *du, float *dg,
-                        int threads)
+void fvi_wino_unpack_v4(const fvi_wino *w, const float *du, size_t size,
+                        int64_t parts, float *dg, int threads)
 {
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t c = 0; c < w->C; c++)
         for (int64_t k = 0; k < w->K; k += 16) {
             fvi_wino_spot from = fvi_wino_find(w, k, c);
-            unpack(w, du + from.at, c, k, from.step, dg);
+            unpack(w, du + from.at, size, parts, c, k, from.step, dg);
         }
 }
