@@ -19,7 +19,7 @@ typedef struct search {
     int32_t *match;   /* column of a row, or -1          */
     int32_t *owner;   /* row of a column, or -1          */
     double *u, *v;    /* prices of rows and columns      */
-    double *distance; /* of columns, INFINITY: not seen  */
+    double *distance; /* of columns, HUGE_VAL: not seen  */
     int32_t *from;    /* row from which a column is seen */
     uint8_t *settled; /* columns                         */
     int32_t *seen;    /* columns touched by this search  */
@@ -103,7 +103,7 @@ static void reprice(search *s, int32_t start, double length)
             s->v[c] -= length - s->distance[c];
             s->u[s->owner[c]] += length - s->distance[c];
         }
-        s->distance[c] = INFINITY;
+        s->distance[c] = HUGE_VAL;
         s->settled[c] = 0;
     }
     s->seen_count = s->heap_count = 0;
@@ -115,7 +115,7 @@ static void place(search *s, int32_t start)
     double base = 0, length = -s->u[start];
     for (;;) {
         relax(s, row, base);
-        reachable best = {INFINITY, -1};
+        reachable best = {HUGE_VAL, -1};
         while (s->heap_count && best.column < 0) {
             best = pop(s);
             if (s->settled[best.column] ||
@@ -178,7 +178,7 @@ fv_status fvi_assign(fv_ctx *ctx, const fvi_offers *o, int32_t *match)
     }
     for (int64_t c = 0; c < o->columns; c++) {
         s.owner[c] = -1;
-        s.distance[c] = INFINITY;
+        s.distance[c] = HUGE_VAL;
     }
     for (int64_t r = 0; r < o->rows; r++)
         match[r] = -1;

@@ -32,8 +32,8 @@ typedef struct job {
 static double logit(double p)
 {
     if (p <= 0)
-        return -INFINITY;
-    return p >= 1 ? (double)INFINITY : log(p / (1 - p));
+        return -HUGE_VAL;
+    return p >= 1 ? HUGE_VAL : log(p / (1 - p));
 }
 
 static void threshold_row(const job *j, int64_t y, double at)

@@ -45,7 +45,7 @@ static int64_t build(const envelope *e, const float *g, int64_t n)
     for (int64_t x = 0; x < n; x++) {
         if (isinf(g[x]))
             continue;
-        double f = (double)g[x] * (double)g[x], from = -INFINITY;
+        double f = (double)g[x] * (double)g[x], from = -HUGE_VAL;
         while (k > 0) {
             /* (f(q)+q^2 - f(v)-v^2) / (2q - 2v), with x^2 - v^2 factored */
             int64_t v = e->apex[k - 1];
@@ -53,7 +53,7 @@ static int64_t build(const envelope *e, const float *g, int64_t n)
             from = (f - e->height[k - 1]) / (2 * d) + (double)(x + v) / 2;
             if (from > e->from[k - 1])
                 break;
-            from = -INFINITY;
+            from = -HUGE_VAL;
             k--;
         }
         e->apex[k] = x;
@@ -71,7 +71,7 @@ static void run_distance(const envelope *e, float *g, int64_t n, bool left,
 {
     int64_t parabolas = build(e, g, n), k = 0;
     for (int64_t x = 0; x < n; x++) {
-        double best = INFINITY;
+        double best = HUGE_VAL;
         if (parabolas) {
             while (k + 1 < parabolas && e->from[k + 1] < (double)x)
                 k++;

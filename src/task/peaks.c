@@ -7,7 +7,7 @@
 
 #include "task/task.h"
 
-enum { UNSEEN = UINT32_MAX };
+static const uint32_t unseen = UINT32_MAX;
 
 /* The top of the hill on which `i` lies. */
 static uint32_t top(uint32_t *up, uint32_t i)
@@ -28,7 +28,7 @@ typedef struct hills {
 
 static void meet(hills *m, uint32_t pixel, uint32_t neighbor)
 {
-    if (m->up[neighbor] == UNSEEN)
+    if (m->up[neighbor] == unseen)
         return;
     uint32_t a = top(m->up, pixel), b = top(m->up, neighbor);
     if (a == b)
@@ -67,7 +67,7 @@ fv_status fvi_peaks(fv_ctx *ctx, const fvi_order *o, const float *relief,
     if (!up)
         return FV_ENOMEM;
     for (int64_t i = 0; i < pixels; i++) {
-        up[i] = UNSEEN;
+        up[i] = unseen;
         labels[i] = 0;
     }
     hills m = {o->level, relief, up, labels, rise};
