@@ -1,0 +1,363 @@
+/* Problem strings: what the words mean and which shapes they make. */
+#include "checkop.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct spec { /* a problem string, read */
+    int64_t n, c, k_out, c2, factor;
+    int rank, reshape_rank;
+    int64_t extent[3], to[4];
+    int64_t kernel[3], stride[3], dilation[3], pad[3];
+    int64_t lo, hi;
+    float value, eps, slope;
+    fvi_act act;
+    fv_resample how;
+    bool no_bias, infer, weighted, classes;
+} spec;
+
+/* "3x4x5" -> {3, 4, 5}; how many, or -1. */
+static int read_list(const char *text, int most, int64_t out[])
+{
+    int count = 0;
+    for (;;) {
+        char *end;
+        if (count == most || *text < '0' || *text > '9')
+            return -1;
+        out[count++] = strtoll(text, &end, 10);
+        if (*end == '\0')
+            return count;
+        if (*end != 'x')
+            return -1;
+        text = end + 1;
+    }
+}
+
+/* A list along the spatial axes, aligned to the innermost; one number serves
+ * all of them. */
+static bool read_axes(const char *text, int rank, int64_t out[3])
+{
+    int64_t list[3];
+    int count = read_list(text, 3, list);
+    if (count != 1 && count != rank)
+        return false;
+    for (int a = 3 - rank; a < 3; a++)
+        out[a] = list[count == 1 ? 0 : a - 3 + rank];
+    return true;
+}
+
+static bool read_channels(const char *text, spec *s)
+{
+    char *end;
+    s->c = s->k_out = strtoll(text, &end, 10);
+    if (*end == '>')
+        s->k_out = strtoll(end + 1, &end, 10);
+    else if (*end == '+')
+        s->c2 = strtoll(end + 1, &end, 10);
+    return *end == '\0' && s->c > 0;
+}
+
+static bool read_flag(const char *word, spec *s)
+{
+    const struct {
+        const char *name;
+        bool *flag;
+    } flags[] = {{"nobias", &s->no_bias},
+                 {"infer", &s->infer},
+                 {"weighted", &s->weighted},
+                 {"classes", &s->classes}};
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        if (strcmp(word, flags[i].name) == 0)
+            return *flags[i].flag = true;
+    if (strcmp(word, "relu") == 0)
+        return s->act = FVI_ACT_RELU, true;
+    if (strcmp(word, "nearest") == 0)
+        return s->how = FV_NEAREST, true;
+    if (strcmp(word, "bilinear") == 0)
+        return s->how = FV_BILINEAR, true;
+    return false;
+}
+
+static bool read_value(const char *word, spec *s)
+{
+    long long lo, hi;
+    if (sscanf(word, "slice=%lld-%lld", &lo, &hi) == 2)
+        return s->lo = lo, s->hi = hi, true;
+    if (sscanf(word, "leaky=%f", &s->slope) == 1)
+        return s->act = FVI_ACT_LEAKY, true;
+    if (strncmp(word, "to=", 3) == 0)
+        return (s->reshape_rank = read_list(word + 3, 4, s->to)) > 0;
+    return sscanf(word, "value=%f", &s->value) == 1 ||
+           sscanf(word, "eps=%f", &s->eps) == 1;
+}
+
+static bool read_word(const char *word, spec *s)
+{
+    switch (word[0]) {
+    case 'k':
+        return read_axes(word + 1, s->rank, s->kernel);
+    case 't':
+        if (word[1] == 'o')
+            break;
+        return read_axes(word + 1, s->rank, s->stride);
+    case 'd':
+        return read_axes(word + 1, s->rank, s->dilation);
+    case 'p':
+        return read_axes(word + 1, s->rank, s->pad);
+    case 'c':
+        if (word[1] == 'l')
+            break;
+        return read_channels(word + 1, s);
+    case 'f':
+        return read_list(word + 1, 1, &s->factor) == 1;
+    case 'n':
+        if (word[1] >= '0' && word[1] <= '9')
+            return read_list(word + 1, 1, &s->n) == 1;
+        break;
+    default:
+        break;
+    }
+    return read_flag(word, s) || read_value(word, s);
+}
+
+/* The extents decide what a word means, so they are read first. */
+static fv_status read_spec(fv_ctx *ctx, const char *text, spec *s)
+{
+    char copy[128];
+    snprintf(copy, sizeof copy, "%s", text);
+    char *words[16];
+    int count = 0;
+    for (char *at = strchr(copy, ':'); at && count < 16;) {
+        *at++ = '\0';
+        words[count++] = at;
+        at = strchr(at, ':');
+    }
+    for (int i = 0; i < count; i++)
+        if (words[i][0] >= '0' && words[i][0] <= '9')
+            s->rank = read_list(words[i], 3, s->extent);
+    if (s->rank < 0)
+        return fvi_fail(ctx, FV_EINVAL, "%s: wrong extents", text);
+    for (int i = 0; i < count; i++) {
+        bool digit = words[i][0] >= '0' && words[i][0] <= '9';
+        if (!digit && !read_word(words[i], s))
+            return fvi_fail(ctx, FV_EINVAL, "%s: unknown word '%s'", text,
+                            words[i]);
+    }
+    return FV_OK;
+}
+
+static fv_tensor shape(int ndim, const int64_t dim[])
+{
+    return fv_dense(NULL, FV_F32, ndim, dim);
+}
+
+static fv_tensor activation(const spec *s, int64_t channels)
+{
+    int64_t dim[FV_MAX_DIM] = {s->n};
+    for (int a = 0; a < s->rank; a++)
+        dim[1 + a] = s->extent[a];
+    dim[1 + s->rank] = channels;
+    return shape(s->rank + 2, dim);
+}
+
+static void add(checkop_problem *p, fv_tensor x, checkop_domain d, bool want)
+{
+    p->x[p->nx] = x;
+    p->domain[p->nx] = d;
+    if (want)
+        p->want |= 1u << p->nx;
+    p->nx++;
+}
+
+static void add_vector(checkop_problem *p, int64_t n, checkop_domain d,
+                       bool want)
+{
+    add(p, shape(1, &n), d, want);
+}
+
+static void build_window(checkop_problem *p, const spec *s, bool weights)
+{
+    fvi_window w = {.rank = s->rank,
+                    .channels = weights ? s->k_out : 0,
+                    .act = s->act,
+                    .slope = s->slope};
+    memcpy(w.kernel, s->kernel, sizeof w.kernel);
+    memcpy(w.stride, s->stride, sizeof w.stride);
+    memcpy(w.dilation, s->dilation, sizeof w.dilation);
+    memcpy(w.pad, s->pad, sizeof w.pad);
+    memcpy(p->attr, &w, sizeof w);
+    bool max = p->op == FVI_OP_max_pool;
+    p->family = weights ? CHECKOP_BILINEAR
+                : max   ? CHECKOP_SMOOTH
+                        : CHECKOP_LINEAR;
+    add(p, activation(s, s->c), max ? CHECKOP_DISTINCT : CHECKOP_SIGNED, true);
+    if (!weights)
+        return;
+    int64_t dim[FV_MAX_DIM] = {0};
+    for (int a = 0; a < s->rank; a++)
+        dim[a] = s->kernel[3 - s->rank + a];
+    dim[s->rank] = s->c;
+    dim[s->rank + 1] = s->k_out;
+    add(p, shape(s->rank + 2, dim), CHECKOP_SIGNED, true);
+    if (!s->no_bias)
+        add_vector(p, s->k_out, CHECKOP_SIGNED, true);
+}
+
+static void build_linear(checkop_problem *p, const spec *s)
+{
+    fvi_linear o = {s->k_out, s->act, s->slope};
+    memcpy(p->attr, &o, sizeof o);
+    p->family = CHECKOP_BILINEAR;
+    add(p, activation(s, s->c), CHECKOP_SIGNED, true);
+    add(p, shape(2, (int64_t[]){s->c, s->k_out}), CHECKOP_SIGNED, true);
+    if (!s->no_bias)
+        add_vector(p, s->k_out, CHECKOP_SIGNED, true);
+}
+
+static void build_norm(checkop_problem *p, const spec *s)
+{
+    fvi_norm o = {s->eps, 0.1f, s->act};
+    memcpy(p->attr, &o, sizeof o);
+    bool act = s->act != FVI_ACT_NONE;
+    add(p, activation(s, s->c), act ? CHECKOP_PLUSMINUS : CHECKOP_SIGNED, true);
+    add_vector(p, s->c, CHECKOP_POSITIVE, true);
+    add_vector(p, s->c, CHECKOP_SMALL, true);
+    if (p->op != FVI_OP_batch_norm)
+        return;
+    add_vector(p, s->c, CHECKOP_SMALL, false);
+    add_vector(p, s->c, CHECKOP_POSITIVE, false);
+}
+
+static void build_loss(checkop_problem *p, const spec *s)
+{
+    bool cross = p->op == FVI_OP_cross_entropy;
+    checkop_domain pred = CHECKOP_SIGNED, target = CHECKOP_UNIT;
+    if (cross) {
+        fvi_class_weights o = {.used = s->classes};
+        for (int k = 0; k < FVI_MAX_CLASSES; k++)
+            o.weight[k] = 0.5f + 0.25f * (float)(k % 4);
+        memcpy(p->attr, &o, sizeof o);
+        target = CHECKOP_CLASS;
+    }
+    if (p->op == FVI_OP_dice)
+        pred = CHECKOP_UNIT;
+    if (p->op == FVI_OP_mae)
+        target = CHECKOP_APART;
+    add(p, activation(s, s->c), pred, true);
+    add(p, activation(s, cross ? 1 : s->c), target, false);
+    if (s->weighted)
+        add(p, activation(s, 1), CHECKOP_WEIGHT, false);
+}
+
+static void build_shape(checkop_problem *p, const spec *s)
+{
+    if (p->op == FVI_OP_reshape) {
+        fvi_shape o = {.ndim = s->reshape_rank + 1, .dim = {s->n}};
+        memcpy(o.dim + 1, s->to, (size_t)s->reshape_rank * sizeof s->to[0]);
+        memcpy(p->attr, &o, sizeof o);
+    } else if (p->op == FVI_OP_slice) {
+        fvi_slice o = {s->lo, s->hi};
+        memcpy(p->attr, &o, sizeof o);
+    } else if (p->op == FVI_OP_upsample) {
+        fvi_upsample o = {s->factor, s->how};
+        memcpy(p->attr, &o, sizeof o);
+    }
+    p->family = CHECKOP_LINEAR;
+    add(p, activation(s, s->c), CHECKOP_SIGNED, true);
+}
+
+static void build_pair(checkop_problem *p, const spec *s)
+{
+    bool product = p->op == FVI_OP_multiply;
+    p->family = product ? CHECKOP_BILINEAR : CHECKOP_LINEAR;
+    add(p, activation(s, s->c), CHECKOP_SIGNED, true);
+    add(p, activation(s, p->op == FVI_OP_concat ? s->c2 : s->c), CHECKOP_SIGNED,
+        true);
+}
+
+static void build_point(checkop_problem *p, const spec *s)
+{
+    fvi_number o = {s->value};
+    memcpy(p->attr, &o, sizeof o);
+    bool kink = p->op == FVI_OP_relu || p->op == FVI_OP_leaky_relu;
+    bool linear = p->op == FVI_OP_scale || p->op == FVI_OP_dropout;
+    p->family = linear ? CHECKOP_LINEAR : CHECKOP_SMOOTH;
+    add(p, activation(s, s->c), kink ? CHECKOP_NONZERO : CHECKOP_SIGNED, true);
+}
+
+static void build(checkop_problem *p, const spec *s)
+{
+    p->family = CHECKOP_SMOOTH;
+    switch ((int)p->op) {
+    case FVI_OP_conv:
+    case FVI_OP_conv_transposed:
+        build_window(p, s, true);
+        break;
+    case FVI_OP_max_pool:
+    case FVI_OP_avg_pool:
+        build_window(p, s, false);
+        break;
+    case FVI_OP_linear:
+        build_linear(p, s);
+        break;
+    case FVI_OP_batch_norm:
+    case FVI_OP_layer_norm:
+        build_norm(p, s);
+        break;
+    case FVI_OP_global_avg_pool:
+    case FVI_OP_upsample:
+    case FVI_OP_slice:
+    case FVI_OP_reshape:
+        build_shape(p, s);
+        break;
+    case FVI_OP_add:
+    case FVI_OP_multiply:
+    case FVI_OP_concat:
+        build_pair(p, s);
+        break;
+    case FVI_OP_cross_entropy:
+    case FVI_OP_bce:
+    case FVI_OP_mse:
+    case FVI_OP_mae:
+    case FVI_OP_dice:
+        build_loss(p, s);
+        break;
+    default:
+        build_point(p, s);
+    }
+}
+
+fv_status checkop_parse(fv_ctx *ctx, const char *text, checkop_problem *p)
+{
+    spec s = {.n = 1,
+              .c = 1,
+              .k_out = 1,
+              .c2 = 1,
+              .factor = 2,
+              .value = 0.5f,
+              .eps = 1e-5f,
+              .kernel = {1, 1, 1},
+              .stride = {1, 1, 1},
+              .dilation = {1, 1, 1},
+              .lo = 0,
+              .hi = 1};
+    *p = (checkop_problem){.op = FVI_OP_COUNT};
+    snprintf(p->text, sizeof p->text, "%s", text);
+    size_t length = strcspn(text, ":");
+    for (int op = 0; op < FVI_OP_COUNT; op++)
+        if (op != FVI_OP_input && op != FVI_OP_param &&
+            strlen(fvi_ops[op]->name) == length &&
+            strncmp(text, fvi_ops[op]->name, length) == 0)
+            p->op = (fvi_op_id)op;
+    if (p->op == FVI_OP_COUNT)
+        return fvi_fail(ctx, FV_EINVAL, "%s: unknown operation", text);
+    FV_TRY(read_spec(ctx, text, &s));
+    build(p, &s);
+    p->fused = s.act != FVI_ACT_NONE;
+    p->train = !s.infer && !(p->fused && p->family == CHECKOP_BILINEAR);
+    for (int i = 0; i < p->nx; i++)
+        if (p->x[i].ndim < 0)
+            return fvi_fail(ctx, FV_EINVAL, "%s: too big", text);
+    return fvi_ops[p->op]->infer(ctx, p->attr, p->nx, p->x, &p->y);
+}
