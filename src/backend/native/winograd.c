@@ -5,7 +5,7 @@
  * one block of products are to stay in the second-level cache. */
 static int64_t choose_block(int64_t C, int64_t tiles)
 {
-    int64_t block = C > 160 ? FVI_WINO_ROWS : 2 * FVI_WINO_ROWS;
+    int64_t block = C > 48 ? FVI_WINO_ROWS : 2 * FVI_WINO_ROWS;
     while (block > FVI_WINO_ROWS && tiles < 16 * block)
         block -= FVI_WINO_ROWS;
     return block;

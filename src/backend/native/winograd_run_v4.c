@@ -6,6 +6,11 @@
 
 #include <omp.h>
 
+enum {
+    AHEAD = 6,     /* pixels from a tile to the new ones of the next        */
+    PAST = 3 << 20 /* numbers from which on y would not stay in the caches  */
+};
+
 /* Where tile `t` lies: image n, top left output (i, j). */
 typedef struct place {
     int64_t n, i, j;
@@ -64,6 +69,15 @@ static void input_edge(const fvi_wino *w, const float *image, int64_t i0,
     }
 }
 
+/* Asks for the pixels that the next tile adds. */
+static inline void fetch_ahead(const float *x, int64_t row, int64_t col)
+{
+    for (int i = 0; i < 6; i++)
+        for (int j = 0; j < 4; j++)
+            _mm_prefetch((const char *)(x + i * row + (j + AHEAD) * col),
+                         _MM_HINT_T0);
+}
+
 /* Transforms tile t into v[point][channels/16][row][16]. */
 void fvi_wino_input_v4(const fvi_wino *w, const float *x, int64_t t,
                        int64_t row, int64_t rows, float *v, int64_t step)
@@ -74,6 +88,8 @@ void fvi_wino_input_v4(const fvi_wino *w, const float *x, int64_t t,
     bool inside = i0 >= 0 && j0 >= 0 && i0 + 6 <= w->H && j0 + 6 <= w->W;
     for (int64_t c = 0; c < w->C; c += 16) {
         float *to = v + c * rows + row * 16;
+        if (inside)
+            fetch_ahead(image + (i0 * w->W + j0) * w->C + c, w->W * w->C, w->C);
         if (inside && c + 16 <= w->C)
             input_tile(image + (i0 * w->W + j0) * w->C + c, w->W * w->C, w->C,
                        to, step);
@@ -148,10 +164,10 @@ static inline vec activate(const fvi_wino *w, vec y)
     return y;
 }
 
-/* y = A' m A + bias for sixteen channels of one tile. */
+/* y = A' m A + bias for sixteen channels of one tile; `past` the caches. */
 static inline void output_tile(const fvi_wino *w, const float *m, int64_t step,
                                vec bias, float *y, int64_t down, int64_t across,
-                               __mmask16 some, bool sum)
+                               __mmask16 some, bool sum, bool past)
 {
     vec half[4][6];
     for (int j = 0; j < 6; j++) {
@@ -175,7 +191,9 @@ static inline void output_tile(const fvi_wino *w, const float *m, int64_t step,
             if (sum)
                 o[j] = add_(o[j], _mm512_maskz_loadu_ps(some, to));
             o[j] = activate(w, o[j]);
-            if (some == 0xFFFF)
+            if (past)
+                _mm512_stream_ps(to, o[j]);
+            else if (some == 0xFFFF)
                 _mm512_storeu_ps(to, o[j]);
             else
                 _mm512_mask_storeu_ps(to, some, o[j]);
@@ -186,7 +204,7 @@ static inline void output_tile(const fvi_wino *w, const float *m, int64_t step,
 /* Sixteen channels from k of every tile of a block. */
 static void output_block(const fvi_wino *w, const float *m, int64_t step,
                          int64_t first, int64_t count, int64_t k,
-                         const float *bias, float *y, bool sum)
+                         const float *bias, float *y, bool sum, bool past)
 {
     __mmask16 some = lanes(w->K - k);
     vec b = bias ? _mm512_maskz_loadu_ps(some, bias + k) : _mm512_setzero_ps();
@@ -194,14 +212,14 @@ static void output_block(const fvi_wino *w, const float *m, int64_t step,
         place p = place_of(w, first + t);
         float *to = y + ((p.n * w->Ho + p.i) * w->Wo + p.j) * w->K + k;
         output_tile(w, m + t * FVI_WINO_K, step, b, to, w->Ho - p.i,
-                    w->Wo - p.j, some, sum);
+                    w->Wo - p.j, some, sum, past);
     }
 }
 
 /* Tiles first..first+count, all output channels. */
 static void run_block(const fvi_wino *w, const float *x, const float *u,
-                      const float *bias, float *y, bool sum, int64_t first,
-                      int64_t count, float *scratch)
+                      const float *bias, float *y, bool sum, bool past,
+                      int64_t first, int64_t count, float *scratch)
 {
     int64_t C = fvi_up(w->C, 16);
     int64_t in = w->block * C + 16, out = w->block * FVI_WINO_K + 16;
@@ -217,8 +235,9 @@ static void run_block(const fvi_wino *w, const float *x, const float *u,
                               m + p * out + t * FVI_WINO_K);
         for (int z = 0; z < Z; z++)
             output_block(w, m + 16 * z, out, first, count, k + 16 * z, bias, y,
-                         sum);
+                         sum, past);
     }
+    _mm_sfence();
 }
 
 void fvi_wino_run_v4(const fvi_wino *w, const float *x, const float *u,
@@ -227,10 +246,12 @@ void fvi_wino_run_v4(const fvi_wino *w, const float *x, const float *u,
 {
     int64_t blocks = (w->tiles + w->block - 1) / w->block;
     size_t each = fvi_wino_scratch(w);
+    bool past = !add && w->K % 16 == 0 && (uintptr_t)y % 64 == 0 &&
+                w->N * w->Ho * w->Wo * w->K >= PAST;
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (int64_t b = 0; b < blocks; b++) {
         int64_t first = b * w->block;
-        run_block(w, x, u, bias, y, add, first,
+        run_block(w, x, u, bias, y, add, past, first,
                   fvi_min(w->block, w->tiles - first),
                   scratch + each * (size_t)omp_get_thread_num());
     }
