@@ -44,7 +44,7 @@ static bool parse_descr(const char *at, header *h)
     if (quote != '\'' && quote != '"')
         return false;
     size_t n = strcspn(at + 1, "'\"");
-    if (n < 3 || n >= sizeof h->descr || at[1 + n] != quote)
+    if (n < 2 || n >= sizeof h->descr || at[1 + n] != quote)
         return false;
     memcpy(h->descr, at + 1, n);
     char *end = NULL;

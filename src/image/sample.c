@@ -73,19 +73,10 @@ static void put(void *to, int bits, int64_t i, uint32_t v)
         ((uint32_t *)to)[i] = v;
 }
 
-/* Packed from the high bit of each byte on, as TIFF does; 24-bit samples are
- * whole bytes in the order of the machine. */
+/* Packed from the high bit of each byte on, as TIFF does. */
 static void odd_integers(int bits, const unsigned char *from, int64_t n,
                          void *to)
 {
-    if (bits == 24) {
-        for (int64_t i = 0; i < n; i++, from += 3) {
-            uint32_t v = 0;
-            memcpy(&v, from, 3);
-            put(to, bits, i, v);
-        }
-        return;
-    }
     uint64_t hold = 0;
     int held = 0;
     for (int64_t i = 0; i < n; i++) {

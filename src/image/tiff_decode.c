@@ -60,9 +60,14 @@ static void sum_row(const fvi_tiff_page *p, int spp, int64_t n, void *row)
                 (((uint32_t *)row)[i] + ((uint32_t *)row)[i - spp]) & mask;
 }
 
-static const void *typed_row(job *j, const unsigned char *packed, int64_t n)
+static const void *typed_row(job *j, unsigned char *packed, int64_t n)
 {
     const fvi_tiff_page *p = j->p;
+    /* Integers of 24 bits lie high byte first whatever the order of the file;
+     * libtiff has turned them around like any other. */
+    if (p->sample.bits == 24 && p->sample.kind == FVI_UNSIGNED &&
+        TIFFIsByteSwapped(j->t->tif))
+        fvi_swap_bytes(packed, n * j->in_chunk, 3);
     if (!p->difference)
         return fvi_sample_row(&p->sample, packed, n * j->in_chunk, j->typed);
     fvi_sample plain = p->sample;

@@ -3,17 +3,27 @@
 
 #include <string.h>
 
+/* "NAME: what happened." to "what happened". */
+static void keep(fvi_tiff_said *said, const char *text, const char *name)
+{
+    size_t n = strlen(name);
+    if (n > 0 && strncmp(text, name, n) == 0 && text[n] == ':')
+        text += n + 1 + (text[n + 1] == ' ');
+    fvi_copy_name(said->text, sizeof said->text, text, strlen(text));
+    n = strlen(said->text);
+    while (n > 0 && strchr(".,; \n", said->text[n - 1]))
+        said->text[--n] = 0;
+}
+
 static int on_error(TIFF *tif, void *user, const char *module, const char *fmt,
                     va_list args)
 {
-    (void)tif, (void)module;
+    char text[512];
     fvi_tiff_said *said = user;
-    if (!said->failed) {
-        vsnprintf(said->text, sizeof said->text, fmt, args);
-        size_t n = strlen(said->text);
-        while (n > 0 && (said->text[n - 1] == '.' || said->text[n - 1] == '\n'))
-            said->text[--n] = 0;
-    }
+    (void)module;
+    vsnprintf(text, sizeof text, fmt, args);
+    if (!said->failed || !tif)
+        keep(said, text, tif ? TIFFFileName(tif) : "");
     said->failed = true;
     return 1;
 }

@@ -117,19 +117,12 @@ static fv_status describe_color(fvi_tiff *t, fvi_tiff_page *p)
     return FV_OK;
 }
 
-/* libtiff undoes predictors only in codecs that have them; some writers use
- * differences without compression too. */
+/* libtiff undoes predictors only beside compression. */
 static void describe_difference(fvi_tiff *t, fvi_tiff_page *p)
 {
-    uint32_t count = 0;
-    const void *value = NULL;
-    if (p->compression != COMPRESSION_NONE || p->sample.kind == FVI_FLOAT ||
-        p->sample.bits > 32)
-        return;
-    const TIFFField *field = TIFFFindField(t->tif, TIFFTAG_PREDICTOR, TIFF_ANY);
-    if (field && TIFFFieldPassCount(field) &&
-        TIFFGetField(t->tif, TIFFTAG_PREDICTOR, &count, &value) && count == 1)
-        p->difference = *(const uint16_t *)value == 2;
+    p->difference = p->compression == COMPRESSION_NONE &&
+                    p->sample.kind != FVI_FLOAT && p->sample.bits <= 32 &&
+                    fvi_tiff_predictor(t) == PREDICTOR_HORIZONTAL;
 }
 
 static fv_status describe_chunks(fvi_tiff *t, fvi_tiff_page *p)
