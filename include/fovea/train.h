@@ -68,6 +68,8 @@ typedef struct fv_pair {
     char *name;
     fv_tensor plane;  /* f32 (H,W,C), normalised                           */
     fv_tensor labels; /* u32 (H,W)                                         */
+    int rgb;          /* 1: channels were red, green and blue              */
+    double pitch;     /* um per px as the file says; 0: unknown            */
 } fv_pair;
 
 /* The thresholds that give `m` the highest mean AP over IoU .5 to .9 on

@@ -1,0 +1,74 @@
+/* model.fovea: the best weights with everything needed to use them. */
+#include "train/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Replaces text of the model by `all` (taken over). */
+static fv_status set_json(fv_ctx *ctx, char **text, json_t *all)
+{
+    char *dump = all ? json_dumps(all, JSON_INDENT(1)) : NULL;
+    json_decref(all);
+    if (!dump)
+        return fvi_fail(ctx, FV_ENOMEM, "out of memory");
+    char *copy = fvi_strdup(ctx, dump);
+    free(dump);
+    if (!copy)
+        return FV_ENOMEM;
+    fvi_free(ctx, *text);
+    *text = copy;
+    return FV_OK;
+}
+
+static fv_status fill_card(fvi_run *r, bool tuned, double ap)
+{
+    const fvi_state *s = &r->state;
+    fvi_text title = {.ctx = r->ctx};
+    fvi_text_add(&title, "%s for segmentation, target %s", r->model->arch->name,
+                 fv_target_name(r->model->target));
+    FV_TRY(fvi_text_check(&title));
+    json_t *scores = json_pack("{s:f, s:I, s:I}", "validation_loss",
+                               s->best_val, "epoch", (json_int_t)s->best_epoch,
+                               "validation_images", (json_int_t)r->val_count);
+    if (tuned)
+        json_object_set_new(scores, "validation_ap50", json_real(ap));
+    json_t *data = json_pack("{s:I, s:I, s:I, s:O}", "training_images",
+                             (json_int_t)r->train_count, "validation_images",
+                             (json_int_t)r->val_count, "test_images_not_used",
+                             (json_int_t)r->test_count, "training_objects",
+                             json_object_get(r->names, "objects"));
+    json_t *card = json_pack("{s:s, s:o, s:o}", "title", title.data, "data",
+                             data, "scores", scores);
+    fvi_text_free(&title);
+    return set_json(r->ctx, &r->model->card, card);
+}
+
+static fv_status fill_history(fvi_run *r)
+{
+    const fvi_state *s = &r->state;
+    json_t *all = json_pack("{s:s, s:o, s:I, s:I, s:f}", "fovea", FV_VERSION,
+                            "options", fvi_options_json(&r->o), "epochs",
+                            (json_int_t)s->epoch, "steps", (json_int_t)s->step,
+                            "seconds", fvi_clock() - r->began);
+    return set_json(r->ctx, &r->model->history, all);
+}
+
+/* With `tuned` the thresholds are chosen on the validation images, which
+ * takes a while. */
+fv_status fvi_save_best(fvi_run *r, bool tuned)
+{
+    double ap = 0;
+    fv_model *m = r->model;
+    memcpy(m->params, r->best, (size_t)r->count * sizeof *m->params);
+    if (tuned)
+        FV_TRY(fv_tune(r->ctx, m, r->val, r->val_count, &ap));
+    FV_TRY(fill_card(r, tuned, ap));
+    FV_TRY(fill_history(r));
+    FV_TRY(fv_model_make_check(r->ctx, m));
+    char *path = fvi_path_join(r->ctx, r->folder, "model.fovea");
+    if (!path)
+        return FV_ENOMEM;
+    fv_status status = fv_model_write(r->ctx, path, m, FV_WEIGHTS_F32);
+    fvi_free(r->ctx, path);
+    return status;
+}
