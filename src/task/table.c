@@ -36,22 +36,27 @@ static void write_um(fvi_text *t, const fv_object *o, double y, double x)
                  o->perimeter * sqrt(y * x));
 }
 
+void fvi_objects_text(fvi_text *t, const fv_objects *o, const double pitch[3])
+{
+    bool known = pitch && pitch[1] > 0 && pitch[2] > 0;
+    write_head(t, o, known);
+    for (int64_t k = 0; k < o->count; k++) {
+        write_shape(t, o->object + k);
+        for (int c = 0; c < o->channels; c++) {
+            const double *v = o->intensities + 3 * (k * o->channels + c);
+            fvi_text_add(t, ",%.10g,%.10g,%.10g", v[0], v[2], v[1]);
+        }
+        if (known)
+            write_um(t, o->object + k, pitch[1], pitch[2]);
+        fvi_text_add(t, "\n");
+    }
+}
+
 fv_status fv_objects_write_csv(fv_ctx *ctx, const char *path,
                                const fv_objects *o, const double pitch[3])
 {
     fvi_text t = {.ctx = ctx};
-    bool known = pitch && pitch[1] > 0 && pitch[2] > 0;
-    write_head(&t, o, known);
-    for (int64_t k = 0; k < o->count; k++) {
-        write_shape(&t, o->object + k);
-        for (int c = 0; c < o->channels; c++) {
-            const double *v = o->intensities + 3 * (k * o->channels + c);
-            fvi_text_add(&t, ",%.10g,%.10g,%.10g", v[0], v[2], v[1]);
-        }
-        if (known)
-            write_um(&t, o->object + k, pitch[1], pitch[2]);
-        fvi_text_add(&t, "\n");
-    }
+    fvi_objects_text(&t, o, pitch);
     fv_status status = fvi_text_check(&t);
     if (status == FV_OK)
         status = fvi_file_write(ctx, path, t.data, t.size);

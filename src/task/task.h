@@ -108,6 +108,9 @@ fv_status fvi_peaks(fv_ctx *ctx, const fvi_order *o, const float *relief,
 
 /* ---- the rest ---- */
 
+/* The table of fv_objects_write_csv as text. */
+void fvi_objects_text(fvi_text *t, const fv_objects *o, const double pitch[3]);
+
 /* fv_distance_transform on dense planes. */
 fv_status fvi_distance(fv_ctx *ctx, const uint32_t *labels, int64_t h,
                        int64_t w, int border, float *out);
