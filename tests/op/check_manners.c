@@ -104,6 +104,18 @@ static checkop_outcome inside(checkop_case *c, checkop_data *d, int i,
     return status == FV_OK ? outcome : checkop_broken(c, status);
 }
 
+/* What is read may still not be seen: behind a relu or a mask, times zero, or
+ * where one channel is all there is to divide by. */
+static bool hides(const checkop_problem *p)
+{
+    bool alone = p->x[0].dim[p->x[0].ndim - 1] == 1;
+    fvi_number factor;
+    memcpy(&factor, p->attr, sizeof factor);
+    return p->fused || p->op == FVI_OP_dropout ||
+           (p->op == FVI_OP_scale && factor.value == 0) ||
+           (alone && (p->op == FVI_OP_softmax || p->op == FVI_OP_layer_norm));
+}
+
 static checkop_outcome local_at(checkop_case *c, checkop_data *d, int64_t flat,
                                 double y, double slack, fvi_rng *r)
 {
@@ -122,7 +134,7 @@ static checkop_outcome local_at(checkop_case *c, checkop_data *d, int64_t flat,
             return checkop_fail(c, "y element %lld reads outside of x[%d]",
                                 (long long)flat, i);
         checkop_outcome outcome = outside(c, d, i, &box, flat, y, slack);
-        if (outcome == CHECKOP_PASSED && p->op != FVI_OP_dropout)
+        if (outcome == CHECKOP_PASSED && !hides(p))
             outcome = inside(c, d, i, &box, flat, r);
         if (outcome != CHECKOP_PASSED)
             return outcome;
