@@ -9,12 +9,22 @@
 
 #include "backend/backend.h"
 
-/* FV_ENOTSUP with a sentence unless this processor has AVX-512. */
-fv_status fvi_native_need_v4(fv_ctx *ctx);
-
 /* Threads for a call prepared for at most `prepared` of them. */
 int fvi_native_threads(int prepared);
 
-extern const fvi_kernel fvi_native_conv;
+/* Numbers (12 MB of them) from which on a result does not stay in the caches
+ * until it is read again. */
+enum { FVI_PAST = 3 << 20 };
+
+/* Rows with a kernel for AVX-512 alone, and for AVX2 as well. */
+#define FVI_NATIVE_V4(X) X(conv)
+#define FVI_NATIVE_V3(X) X(batch_norm)
+
+#define FVI_NATIVE_DECLARE_V4(op) extern const fvi_kernel fvi_native_##op##_v4;
+#define FVI_NATIVE_DECLARE_V3(op)                 \
+    extern const fvi_kernel fvi_native_##op##_v4; \
+    extern const fvi_kernel fvi_native_##op##_v3;
+FVI_NATIVE_V4(FVI_NATIVE_DECLARE_V4)
+FVI_NATIVE_V3(FVI_NATIVE_DECLARE_V3)
 
 #endif

@@ -1,10 +1,89 @@
-/* The rows where an own kernel was measured to be the fastest. */
+/*
+ * The rows where an own kernel was measured to be the fastest. A row of this
+ * table asks the processor first and hands everything on to the kernel
+ * compiled for what it can do.
+ */
 #include "backend/native/native.h"
+#include "base/base.h"
+
+typedef struct chosen {
+    const fvi_kernel *kernel;
+    void *state;
+} chosen;
+
+static bool has_v3(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static bool has_v4(void)
+{
+    return has_v3() && __builtin_cpu_supports("avx512f") &&
+           __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512cd") &&
+           __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
+}
+
+/* `v3` is NULL where only AVX-512 pays. */
+static fv_status choose(fv_ctx *ctx, const fvi_kernel *v4, const fvi_kernel *v3,
+                        const fvi_problem *p, fvi_need *need, void **state)
+{
+    __builtin_cpu_init();
+    const fvi_kernel *kernel = has_v4() ? v4 : has_v3() ? v3 : NULL;
+    if (!kernel)
+        return fvi_fail(ctx, FV_ENOTSUP,
+                        "the own kernel needs %s, which this processor does "
+                        "not have",
+                        v3 ? "AVX2" : "AVX-512");
+    chosen *c = fvi_calloc(ctx, 1, sizeof *c);
+    if (!c)
+        return FV_ENOMEM;
+    c->kernel = kernel;
+    fv_status status = kernel->prepare(ctx, p, need, &c->state);
+    if (status != FV_OK) {
+        fvi_free(ctx, c);
+        return status;
+    }
+    *state = c;
+    return FV_OK;
+}
+
+static void forward(void *state, const fvi_call *call)
+{
+    const chosen *c = state;
+    c->kernel->forward(c->state, call);
+}
+
+static void backward(void *state, const fvi_call *call)
+{
+    const chosen *c = state;
+    c->kernel->backward(c->state, call);
+}
+
+static void release(fv_ctx *ctx, void *state)
+{
+    chosen *c = state;
+    c->kernel->release(ctx, c->state);
+    fvi_free(ctx, c);
+}
+
+#define KERNEL(op, v4, v3)                                                  \
+    static fv_status op##_prepare(fv_ctx *ctx, const fvi_problem *p,        \
+                                  fvi_need *need, void **state)             \
+    {                                                                       \
+        return choose(ctx, v4, v3, p, need, state);                         \
+    }                                                                       \
+    static const fvi_kernel op = {op##_prepare, forward, backward, release, \
+                                  true};
+#define KERNEL_V4(op) KERNEL(op, &fvi_native_##op##_v4, NULL)
+#define KERNEL_V3(op) KERNEL(op, &fvi_native_##op##_v4, &fvi_native_##op##_v3)
+FVI_NATIVE_V4(KERNEL_V4)
+FVI_NATIVE_V3(KERNEL_V3)
+
+#define ROW(op) [FVI_OP_##op] = &op,
 
 const fvi_backend fvi_backend_native = {
     .name = "native",
-    .kernel =
-        {
-            [FVI_OP_conv] = &fvi_native_conv,
-        },
+    .kernel = {FVI_NATIVE_V4(ROW) FVI_NATIVE_V3(ROW)},
 };

@@ -153,7 +153,8 @@ void fvi_wino_gradient_v4(const fvi_wino *w, const float *x, const float *dy,
         add_slice(w, &cut, x, dy, item / cut.groups, item % cut.groups,
                   scratch + cut.per_thread * (size_t)omp_get_thread_num(),
                   du + cut.per_slice * (size_t)(item / cut.groups));
-    fvi_wino_unpack_v4(w, du, cut.per_slice, cut.slices, dg, threads);
+    if (dg)
+        fvi_wino_unpack_v4(w, du, cut.per_slice, cut.slices, dg, threads);
     const float *bias = du + fvi_wino_weights(w);
     for (int64_t i = 0; db && i < cut.slices; i++, bias += cut.per_slice)
         for (int64_t k = 0; k < w->K; k++)

@@ -6,10 +6,7 @@
 
 #include <omp.h>
 
-enum {
-    AHEAD = 6,     /* pixels from a tile to the new ones of the next        */
-    PAST = 3 << 20 /* numbers from which on y would not stay in the caches  */
-};
+enum { AHEAD = 6 }; /* pixels from a tile to the new ones of the next */
 
 /* Where tile `t` lies: image n, top left output (i, j). */
 typedef struct place {
@@ -157,7 +154,7 @@ static inline vec activate(const fvi_wino *w, vec y)
 {
     vec zero = _mm512_setzero_ps();
     if (w->act == FVI_ACT_RELU)
-        return _mm512_max_ps(y, zero);
+        return _mm512_max_ps(zero, y); /* NaN stays */
     if (w->act == FVI_ACT_LEAKY)
         return _mm512_mask_mul_ps(y, _mm512_cmp_ps_mask(y, zero, _CMP_LT_OQ), y,
                                   BROADCAST(w->slope));
@@ -247,7 +244,7 @@ void fvi_wino_run_v4(const fvi_wino *w, const float *x, const float *u,
     int64_t blocks = (w->tiles + w->block - 1) / w->block;
     size_t each = fvi_wino_scratch(w);
     bool past = !add && w->K % 16 == 0 && (uintptr_t)y % 64 == 0 &&
-                w->N * w->Ho * w->Wo * w->K >= PAST;
+                w->N * w->Ho * w->Wo * w->K >= FVI_PAST;
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (int64_t b = 0; b < blocks; b++) {
         int64_t first = b * w->block;

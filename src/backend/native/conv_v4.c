@@ -13,7 +13,6 @@ typedef struct state {
 static fv_status check(fv_ctx *ctx, const fvi_problem *p)
 {
     const fvi_window *w = p->attr;
-    FV_TRY(fvi_native_need_v4(ctx));
     if (w->rank != 2)
         return fvi_fail(ctx, FV_ENOTSUP,
                         "own convolution is for 2 spatial "
@@ -111,7 +110,7 @@ static void zero(float *x, int64_t n)
 static void backward_weight(const state *s, const fvi_call *c, int threads)
 {
     float *db = s->bias ? c->dx[2].data : NULL;
-    if (c->fresh & 2U)
+    if (c->dx[1].data && (c->fresh & 2U))
         zero(c->dx[1].data, fv_count(c->dx[1]));
     if (db && (c->fresh & 4U))
         zero(db, s->there.K);
@@ -123,7 +122,7 @@ static void backward(void *state_, const fvi_call *c)
 {
     const state *s = state_;
     int threads = fvi_native_threads(s->threads);
-    if (c->dx[1].data)
+    if (c->dx[1].data || (s->bias && c->dx[2].data))
         backward_weight(s, c, threads);
     if (c->dx[0].data) {
         float *u = c->scratch;
@@ -140,7 +139,7 @@ static void release(fv_ctx *ctx, void *state_)
     fvi_free(ctx, s);
 }
 
-const fvi_kernel fvi_native_conv = {
+const fvi_kernel fvi_native_conv_v4 = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
