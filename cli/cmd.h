@@ -17,13 +17,19 @@ typedef struct cli {
     const char *program;
 } cli;
 
+struct parsed;
+
 /* One verb: one file, one of these. */
 typedef struct fv_cmd {
     const char *name, *summary, *operands, *example;
     const char *details; /* paragraphs for help and man page, may be NULL */
     const fv_field *options;
-    size_t size; /* of the option struct                       */
+    const fv_field *shared; /* more members of the same struct, or NULL    */
+    size_t size;            /* of the option struct                        */
     int min_operands, max_operands; /* max < 0: any number                 */
+    /* NULL, or: called once argv is read, to set members from elsewhere (a
+     * file that argv names); argv is then read once more, so that it wins. */
+    fv_status (*base)(fv_ctx *ctx, struct parsed *p);
     int (*run)(cli *c, const void *options, int count, char **operands);
 } fv_cmd;
 

@@ -1,0 +1,139 @@
+/* fovea doctor: what this program is made of, and whether it works here. */
+#include "model/model.h"
+#include "tell.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static const fv_field options[] = {FV_END};
+
+typedef struct report {
+    cli *c;
+    json_t *json; /* NULL without --json */
+    int bad;
+} report;
+
+static void say(report *r, const char *key, const char *value)
+{
+    if (r->json)
+        json_object_set_new(r->json, key, json_string(value));
+    else
+        printf("%s\t%s\n", key, value);
+}
+
+static void say_cpu(report *r)
+{
+    char text[256] = "unknown features";
+#if defined(__x86_64__)
+    snprintf(text, sizeof text, "x86-64%s%s%s%s%s",
+             __builtin_cpu_supports("avx") ? " avx" : "",
+             __builtin_cpu_supports("avx2") ? " avx2" : "",
+             __builtin_cpu_supports("fma") ? " fma" : "",
+             __builtin_cpu_supports("avx512f") ? " avx512f" : "",
+             __builtin_cpu_supports("avx512bf16") ? " avx512bf16" : "");
+#endif
+    say(r, "processor", text);
+}
+
+/* A dry plan of one convolution: is the backend there? */
+static fv_status try_backend(fv_ctx *ctx, const char *name)
+{
+    fv_graph *g;
+    fv_plan *plan;
+    int64_t dim[4] = {1, 8, 8, 1};
+    FV_TRY(fv_graph_new(ctx, &g));
+    fv_val x = fv_input(g, "image", 4, dim);
+    fv_output(g, "answer", fv_convolve(g, "conv", x, (fv_conv){.channels = 1}));
+    fv_tensor input = fv_dense(NULL, FV_F32, 4, dim);
+    fv_plan_options o = {.backend = name, .dry = 1};
+    fv_status status = fv_plan_new(ctx, g, &input, o, NULL, NULL, &plan);
+    if (status == FV_OK)
+        fv_plan_free(plan);
+    fv_graph_free(g);
+    return status;
+}
+
+static void say_backends(report *r)
+{
+    static const char *const names[] = {"ref", "onednn"};
+    for (size_t i = 0; i < 2; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "backend %s", names[i]);
+        bool there = try_backend(r->c->ctx, names[i]) == FV_OK;
+        say(r, key, there ? "yes" : fv_message(r->c->ctx));
+        r->bad += !there && i == 0;
+    }
+}
+
+static fv_status check_model(fv_ctx *ctx, const char *path, double *error)
+{
+    fv_model *m;
+    FV_TRY(fv_model_read(ctx, path, &m));
+    fv_status status = fv_model_check(ctx, m, NULL, error);
+    fv_model_free(ctx, m);
+    if (status == FV_OK && !(*error <= 1e-3))
+        return fvi_fail(ctx, FV_EFORMAT, "answers differ by %.3g", *error);
+    return status;
+}
+
+static void say_model(report *r, const char *folder, const char *name)
+{
+    char key[80], value[128];
+    double error = 0;
+    fvi_text path = {.ctx = r->c->ctx};
+    fvi_text_add(&path, "%s/%s.fovea", folder, name);
+    bool good =
+        !path.failed && check_model(r->c->ctx, path.data, &error) == FV_OK;
+    snprintf(key, sizeof key, "model %s", name);
+    snprintf(value, sizeof value, "good, differs by %.2g", error);
+    say(r, key, good ? value : fv_message(r->c->ctx));
+    r->bad += !good;
+    fvi_text_free(&path);
+}
+
+static void say_models(report *r)
+{
+    char *folder;
+    fvi_names names;
+    if (fvi_model_names(r->c->ctx, NULL, &folder, &names) != FV_OK) {
+        say(r, "models", fv_message(r->c->ctx));
+        r->bad++;
+        return;
+    }
+    say(r, "models", folder ? folder : "none are installed");
+    for (size_t i = 0; i < names.count; i++)
+        say_model(r, folder, names.name[i]);
+    fvi_names_free(r->c->ctx, &names);
+    fvi_free(r->c->ctx, folder);
+}
+
+static int run(cli *c, const void *args, int count, char **operands)
+{
+    (void)args;
+    (void)count;
+    (void)operands;
+    report r = {.c = c, .json = c->json ? json_object() : NULL};
+    char text[64];
+    say(&r, "fovea", FV_VERSION);
+    say(&r, "built with", FV_BUILT_WITH);
+    say_cpu(&r);
+    snprintf(text, sizeof text, "%d of %ld cores", fv_threads(c->ctx),
+             sysconf(_SC_NPROCESSORS_ONLN));
+    say(&r, "threads", text);
+    say_backends(&r);
+    say_models(&r);
+    say(&r, "health", r.bad ? "something above is wrong" : "good");
+    if (r.json && tell_json(c, r.json) != EXIT_DONE)
+        return EXIT_FAILED;
+    return r.bad ? EXIT_FAILED : EXIT_DONE;
+}
+
+const fv_cmd cmd_doctor = {
+    .name = "doctor",
+    .summary = "show what is built in and check that it works here",
+    .operands = "",
+    .example = "fovea doctor",
+    .options = options,
+    .size = 1,
+    .run = run,
+};

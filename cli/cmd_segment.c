@@ -1,0 +1,387 @@
+/* fovea segment: the objects of images, outlined and measured. */
+#include "inputs.h"
+#include "model/model.h"
+#include "picture.h"
+#include "tell.h"
+
+#include <string.h>
+#include <unistd.h>
+
+typedef struct segment_args {
+    const char *output, *model, *save, *precision, *backend;
+    double diameter;
+    int channel, tile, overlap;
+} segment_args;
+
+static const fv_field options[] = {
+    FV_PATH(segment_args, output, NULL, "folder for the results, is made"),
+    FV_PATH(segment_args, model, "nuclei", "built-in model, or a .fovea file"),
+    FV_TEXT(segment_args, save, "labels,overlay,rois,geojson,csv",
+            "what to write: labels, overlay, rois, geojson, csv, maps"),
+    FV_REAL(segment_args, diameter, 0, 0, 10000, "px",
+            "diameter of the objects here; 0: as the model was trained"),
+    FV_INT(segment_args, channel, 0, 0, 1000, "",
+           "channel to use, from 1; 0: all that the model takes"),
+    FV_INT(segment_args, tile, 0, 0, 16384, "px",
+           "side of the tiles of large images; 0: by memory"),
+    FV_INT(segment_args, overlap, 0, 0, 4096, "px",
+           "shared by neighboring tiles; 0: by what the network sees"),
+    FV_CHOICE(segment_args, precision, "f32", "f32|bf16",
+              "numbers to compute with"),
+    FV_TEXT(segment_args, backend, NULL, "kernels to use: ref, onednn"),
+    FV_END,
+};
+
+/* ---- what can be written ---- */
+
+typedef struct result {
+    const picture *picture;
+    fv_tensor maps, labels;
+    const fv_model *model;
+    int64_t count;
+} result;
+
+static fv_status save_labels(cli *c, const char *path, const result *r)
+{
+    return fv_labels_write(c->ctx, path, r->labels, r->picture->image->pitch);
+}
+
+static fv_status save_overlay(cli *c, const char *path, const result *r)
+{
+    return fv_overlay_write(c->ctx, path, r->picture->plane, r->labels);
+}
+
+static fv_status save_rois(cli *c, const char *path, const result *r)
+{
+    return fv_rois_write(c->ctx, path, r->labels);
+}
+
+static fv_status save_geojson(cli *c, const char *path, const result *r)
+{
+    return fv_geojson_write(c->ctx, path, r->labels);
+}
+
+static fv_status save_csv(cli *c, const char *path, const result *r)
+{
+    fv_objects objects;
+    FV_TRY(fv_measure(c->ctx, r->labels, r->picture->plane, &objects));
+    fv_status status =
+        fv_objects_write_csv(c->ctx, path, &objects, r->picture->image->pitch);
+    fv_objects_free(c->ctx, &objects);
+    return status;
+}
+
+/* Maps as channels of one image. */
+static fv_status save_maps(cli *c, const char *path, const result *r)
+{
+    const int64_t *from = r->maps.dim;
+    int64_t dim[3] = {from[2], from[0], from[1]};
+    fv_image *im;
+    FV_TRY(fv_image_new(c->ctx, FV_F32, "CYX", dim, &im));
+    fv_tensor view = im->pixels;
+    for (int i = 0; i < 3; i++) {
+        view.dim[i] = from[i];
+        view.stride[i] = im->pixels.stride[(i + 1) % 3];
+    }
+    memcpy(im->pitch, r->picture->image->pitch, sizeof im->pitch);
+    fv_status status = fv_copy(c->ctx, r->maps, view);
+    if (status == FV_OK)
+        status = fv_image_write(c->ctx, path, im);
+    fv_image_free(c->ctx, im);
+    return status;
+}
+
+static const struct {
+    const char *name, *ending;
+    fv_status (*save)(cli *c, const char *path, const result *r);
+} outputs[] = {
+    {"labels", "_labels.tif", save_labels},
+    {"overlay", "_overlay.png", save_overlay},
+    {"rois", "_rois.zip", save_rois},
+    {"geojson", ".geojson", save_geojson},
+    {"csv", "_objects.csv", save_csv},
+    {"maps", "_maps.tif", save_maps},
+};
+enum { OUTPUTS = sizeof outputs / sizeof *outputs };
+
+/* The bits of `list` by index of `outputs`. */
+static fv_status choose_outputs(fv_ctx *ctx, const char *list, unsigned *bits)
+{
+    *bits = 0;
+    while (*list) {
+        size_t n = strcspn(list, ",");
+        unsigned found = 0;
+        for (int i = 0; i < OUTPUTS; i++)
+            if (strlen(outputs[i].name) == n &&
+                strncmp(outputs[i].name, list, n) == 0)
+                found = 1u << i;
+        if (!found)
+            return fvi_fail(ctx, FV_EINVAL,
+                            "--save: '%.*s' is not one of labels, overlay, "
+                            "rois, geojson, csv, maps",
+                            (int)n, list);
+        *bits |= found;
+        list += n + (list[n] == ',');
+    }
+    return FV_OK;
+}
+
+/* ---- one run ---- */
+
+typedef struct job {
+    cli *c;
+    const segment_args *o;
+    fv_model *model;
+    fv_predictor *predictor;
+    inputs in;
+    unsigned save;
+    json_t *done, *failed; /* NULL without --json */
+} job;
+
+static char *output_path(const job *j, const char *stem, int kind)
+{
+    fvi_text t = {.ctx = j->c->ctx};
+    const char *folder = j->o->output;
+    size_t n = strlen(folder);
+    fvi_text_add(&t, "%s%s%s%s", folder, n && folder[n - 1] == '/' ? "" : "/",
+                 stem, outputs[kind].ending);
+    if (fvi_text_check(&t) != FV_OK)
+        fvi_text_free(&t);
+    return t.data;
+}
+
+static fv_status refuse_overwriting(const job *j, const char *stem)
+{
+    for (int i = 0; i < OUTPUTS; i++) {
+        if (j->c->force || !(j->save & 1u << i))
+            continue;
+        char *path = output_path(j, stem, i);
+        if (!path)
+            return FV_ENOMEM;
+        fv_status status = FV_OK;
+        if (access(path, F_OK) == 0)
+            status = fvi_fail(j->c->ctx, FV_EIO,
+                              "%s exists, --force replaces it", path);
+        fvi_free(j->c->ctx, path);
+        FV_TRY(status);
+    }
+    return FV_OK;
+}
+
+/* Two inputs of one stem would write the same files. */
+static fv_status refuse_same_stem(const job *j, size_t index, const char *stem)
+{
+    for (size_t i = 0; i < index; i++) {
+        char *other = fvi_path_stem(j->c->ctx, j->in.path[i]);
+        if (!other)
+            return FV_ENOMEM;
+        bool same = strcmp(other, stem) == 0;
+        fvi_free(j->c->ctx, other);
+        if (same)
+            return fvi_fail(j->c->ctx, FV_EINVAL,
+                            "would write the same files as %s, give it an "
+                            "output folder of its own",
+                            j->in.path[i]);
+    }
+    return FV_OK;
+}
+
+/* All outputs of one image, or none. */
+static fv_status save_all(const job *j, const char *stem, const result *r)
+{
+    fv_status status = FV_OK;
+    unsigned written = 0;
+    for (int i = 0; i < OUTPUTS && status == FV_OK; i++) {
+        if (!(j->save & 1u << i))
+            continue;
+        char *path = output_path(j, stem, i);
+        status = path ? outputs[i].save(j->c, path, r) : FV_ENOMEM;
+        written |= status == FV_OK ? 1u << i : 0;
+        fvi_free(j->c->ctx, path);
+    }
+    for (int i = 0; i < OUTPUTS && status != FV_OK; i++) {
+        char *path = written & 1u << i ? output_path(j, stem, i) : NULL;
+        if (path)
+            unlink(path);
+        fvi_free(j->c->ctx, path);
+    }
+    return status;
+}
+
+static void report(const job *j, const char *path, const char *stem,
+                   int64_t count, double seconds)
+{
+    if (!j->done) {
+        printf("%s\t%lld\t%.2f\n", path, (long long)count, seconds);
+        fflush(stdout);
+        return;
+    }
+    json_t *files = json_object();
+    for (int i = 0; i < OUTPUTS; i++) {
+        char *file = j->save & 1u << i ? output_path(j, stem, i) : NULL;
+        if (file)
+            json_object_set_new(files, outputs[i].name, json_string(file));
+        fvi_free(j->c->ctx, file);
+    }
+    json_array_append_new(j->done,
+                          json_pack("{s:s, s:I, s:f, s:o}", "file", path,
+                                    "objects", (json_int_t)count, "seconds",
+                                    seconds, "outputs", files));
+}
+
+static fv_status segment_picture(const job *j, const picture *p,
+                                 const char *stem, int64_t *count)
+{
+    result r = {.picture = p, .model = j->model, .maps = {.ndim = -1}};
+    bool maps = j->save & 1u << (OUTPUTS - 1);
+    FV_TRY(fvi_segment(j->c->ctx, j->predictor, p->plane, p->image->rgb,
+                       maps ? &r.maps : NULL, &r.labels, count));
+    r.count = *count;
+    fv_status status = save_all(j, stem, &r);
+    fv_plane_free(j->c->ctx, &r.labels);
+    fv_plane_free(j->c->ctx, &r.maps);
+    return status;
+}
+
+static fv_status segment_stem(const job *j, size_t index, const char *stem)
+{
+    const char *path = j->in.path[index];
+    double start = clock_seconds();
+    picture p;
+    int64_t count = 0;
+    FV_TRY(refuse_same_stem(j, index, stem));
+    FV_TRY(refuse_overwriting(j, stem));
+    FV_TRY(picture_read(j->c, path, j->o->channel, &p));
+    fv_status status = segment_picture(j, &p, stem, &count);
+    picture_free(j->c, &p);
+    if (status == FV_OK)
+        report(j, path, stem, count, clock_seconds() - start);
+    return status;
+}
+
+static fv_status segment_one(const job *j, size_t index)
+{
+    char *stem = fvi_path_stem(j->c->ctx, j->in.path[index]);
+    if (!stem)
+        return FV_ENOMEM;
+    fv_status status = segment_stem(j, index, stem);
+    fvi_free(j->c->ctx, stem);
+    return status;
+}
+
+static void report_failure(const job *j, const char *path)
+{
+    tell_progress(j->c, 1, 1, "");
+    cli_fail_in(j->c, path);
+    if (j->failed)
+        json_array_append_new(j->failed,
+                              json_pack("{s:s, s:s}", "file", path, "error",
+                                        fv_message(j->c->ctx)));
+}
+
+static int segment_all(job *j)
+{
+    size_t failed = (size_t)j->in.failed, total = failed + j->in.count;
+    for (size_t i = 0; i < j->in.count; i++) {
+        const char *path = j->in.path[i];
+        tell_progress(j->c, (double)i, (double)j->in.count, path);
+        fv_status status = segment_one(j, i);
+        if (status == FV_OK)
+            continue;
+        report_failure(j, path);
+        failed++;
+        if (status == FV_ECANCEL) {
+            failed += j->in.count - i - 1;
+            break;
+        }
+    }
+    tell_progress(j->c, 1, 1, "");
+    return exit_code(failed, total);
+}
+
+/* ---- around it ---- */
+
+static fv_status load_model(job *j)
+{
+    fv_ctx *ctx = j->c->ctx;
+    char *path;
+    FV_TRY(fv_model_locate(ctx, NULL, j->o->model, &path));
+    fv_status status = fv_model_read(ctx, path, &j->model);
+    fv_text_free(ctx, path);
+    if (status != FV_OK)
+        return status;
+    fv_predict_options o = {.tile = j->o->tile,
+                            .overlap = j->o->overlap,
+                            .diameter = j->o->diameter,
+                            .backend = j->o->backend};
+    if (o.diameter > 0 && j->model->diameter <= 0)
+        tell_note(j->c, j->o->model,
+                  "does not know the diameter it was "
+                  "trained on, --diameter has no effect");
+    return fv_predictor_new(ctx, j->model, o, &j->predictor);
+}
+
+static fv_status prepare(job *j, int count, char **operands)
+{
+    if (strcmp(j->o->precision, "bf16") == 0)
+        return fvi_fail(j->c->ctx, FV_ENOTSUP,
+                        "--precision bf16 is not built, f32 is");
+    FV_TRY(load_model(j));
+    FV_TRY(inputs_expand(j->c, count, operands, &j->in));
+    return fvi_make_folder(j->c->ctx, j->o->output);
+}
+
+static int finish_json(job *j, int code)
+{
+    json_t *all = json_pack("{s:s, s:O, s:O}", "model", j->o->model, "images",
+                            j->done, "failed", j->failed);
+    int told = tell_json(j->c, all);
+    return told == EXIT_DONE ? code : told;
+}
+
+static int run(cli *c, const void *args, int count, char **operands)
+{
+    job j = {.c = c, .o = args};
+    if (!j.o->output)
+        (void)fvi_fail(c->ctx, FV_EINVAL, "segment: where to? -o FOLDER");
+    if (!j.o->output || choose_outputs(c->ctx, j.o->save, &j.save) != FV_OK) {
+        cli_fail(c);
+        return EXIT_USAGE;
+    }
+    if (c->json) {
+        j.done = json_array();
+        j.failed = json_array();
+    }
+    int code = EXIT_FAILED;
+    if (prepare(&j, count, operands) == FV_OK)
+        code = segment_all(&j);
+    else
+        cli_fail(c);
+    if (c->json && j.model)
+        code = finish_json(&j, code);
+    json_decref(j.done);
+    json_decref(j.failed);
+    inputs_free(c, &j.in);
+    fv_predictor_free(j.predictor);
+    fv_model_free(c->ctx, j.model);
+    return code;
+}
+
+const fv_cmd cmd_segment = {
+    .name = "segment",
+    .summary = "find, outline and measure the objects in images",
+    .operands = "IMAGE...",
+    .example = "fovea segment plate/*.tif -o results",
+    .details =
+        "Images are files, folders or quoted patterns. For each, the output "
+        "folder receives NAME_labels.tif (label image), NAME_overlay.png (the "
+        "image with outlines), NAME_rois.zip (ImageJ), NAME.geojson (QuPath), "
+        "NAME_objects.csv (measurements) and, with --save maps, NAME_maps.tif "
+        "(the network's answer). Standard output has one line per image: "
+        "file, objects, seconds.",
+    .options = options,
+    .size = sizeof(segment_args),
+    .min_operands = 1,
+    .max_operands = -1,
+    .run = run,
+};

@@ -1,0 +1,122 @@
+/* fovea tune: thresholds that suit validation images, kept in the model. */
+#include "model/model.h"
+#include "tell.h"
+
+#include <string.h>
+
+typedef struct tune_args {
+    const char *model, *images, *labels, *output, *card, *weights;
+} tune_args;
+
+static const fv_field options[] = {
+    FV_PATH(tune_args, model, NULL, "model file to tune"),
+    FV_PATH(tune_args, images, NULL, "folder of validation images"),
+    FV_PATH(tune_args, labels, NULL, "folder of their label images"),
+    FV_PATH(tune_args, output, NULL, "other file to write"),
+    FV_PATH(tune_args, card, NULL, "JSON file that becomes the card"),
+    FV_CHOICE(tune_args, weights, "same", "same|f32|bf16|f16",
+              "how weights are stored"),
+    FV_END,
+};
+
+static fv_status read_card(fv_ctx *ctx, const char *path, fv_model *m)
+{
+    unsigned char *bytes;
+    size_t size;
+    FV_TRY(fvi_file_read(ctx, path, (size_t)1 << 20, &bytes, &size));
+    char *card = fvi_strdup(ctx, (const char *)bytes);
+    fvi_free(ctx, bytes);
+    if (!card)
+        return FV_ENOMEM;
+    fvi_free(ctx, m->card);
+    m->card = card;
+    return FV_OK;
+}
+
+static fv_weights weights_of(const tune_args *o, const fv_model *m)
+{
+    if (strcmp(o->weights, "bf16") == 0)
+        return FV_WEIGHTS_BF16;
+    if (strcmp(o->weights, "f16") == 0)
+        return FV_WEIGHTS_F16;
+    return strcmp(o->weights, "f32") == 0 ? FV_WEIGHTS_F32 : fvi_weights_of(m);
+}
+
+static fv_status tune(cli *c, const tune_args *o, fv_model *m, double *ap,
+                      int64_t *images)
+{
+    fv_pair *pairs;
+    FV_TRY(fv_pairs_read(c->ctx, o->images, o->labels,
+                         fv_channels(m->graph, m->image), m->percentile, &pairs,
+                         images));
+    fv_status status = fv_tune(c->ctx, m, pairs, *images, ap);
+    fv_pairs_free(c->ctx, pairs, *images);
+    return status;
+}
+
+static int report(cli *c, const char *file, const fv_model *m, double ap,
+                  int64_t images)
+{
+    if (c->json)
+        return tell_json(c,
+                         json_pack("{s:s, s:I, s:o, s:f, s:f, s:I}", "model",
+                                   file, "images", (json_int_t)images, "ap50",
+                                   json_number(ap), "threshold",
+                                   m->decode.threshold, "seed", m->decode.seed,
+                                   "min_area", (json_int_t)m->decode.min_area));
+    printf("model\t%s\nimages\t%lld\nAP at IoU 0.5\t%.4f\nthreshold\t%g\n"
+           "seed\t%g\nmin_area\t%lld px\n",
+           file, (long long)images, ap, m->decode.threshold, m->decode.seed,
+           (long long)m->decode.min_area);
+    return EXIT_DONE;
+}
+
+static int tune_model(cli *c, const tune_args *o, fv_model *m)
+{
+    const char *file = o->output ? o->output : o->model;
+    double ap = 0;
+    int64_t images = 0;
+    if (o->output && !c->force && fvi_is_file(o->output)) {
+        (void)fvi_fail(c->ctx, FV_EIO, "%s exists, --force replaces it", file);
+        return cli_fail(c);
+    }
+    fv_status status = tune(c, o, m, &ap, &images);
+    if (status == FV_OK && o->card)
+        status = read_card(c->ctx, o->card, m);
+    if (status == FV_OK)
+        status = fv_model_write(c->ctx, file, m, weights_of(o, m));
+    return status == FV_OK ? report(c, file, m, ap, images) : cli_fail(c);
+}
+
+static int run(cli *c, const void *args, int count, char **operands)
+{
+    (void)count;
+    (void)operands;
+    const tune_args *o = args;
+    if (!o->model || !o->images || !o->labels) {
+        (void)fvi_fail(c->ctx, FV_EINVAL,
+                       "tune: wants --model FILE, --images FOLDER and "
+                       "--labels FOLDER");
+        cli_fail(c);
+        return EXIT_USAGE;
+    }
+    fv_model *m;
+    if (fv_model_read(c->ctx, o->model, &m) != FV_OK)
+        return cli_fail(c);
+    int code = tune_model(c, o, m);
+    fv_model_free(c->ctx, m);
+    return code;
+}
+
+const fv_cmd cmd_tune = {
+    .name = "tune",
+    .summary = "choose the thresholds of a model on validation images",
+    .operands = "",
+    .example = "fovea tune --model run1/model.fovea --images val/images "
+               "--labels val/labels",
+    .details = "The thresholds with the best mean AP over IoU 0.5 to 0.9 are "
+               "written into the model file. Never tune on test images.",
+    .options = options,
+    .size = sizeof(tune_args),
+    .run = run,
+};

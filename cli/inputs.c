@@ -1,0 +1,153 @@
+/* Image files named on the command line. */
+#include "inputs.h"
+
+#include <glob.h>
+#include <string.h>
+#include <strings.h>
+
+bool is_image_name(const char *name)
+{
+    static const char *const endings[] = {".tif", ".tiff", ".png",
+                                          ".jpg", ".jpeg", ".npy"};
+    const char *dot = strrchr(name, '.');
+    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
+        if (strcasecmp(dot, endings[i]) == 0)
+            return true;
+    return false;
+}
+
+int exit_code(size_t failed, size_t total)
+{
+    if (failed == 0)
+        return EXIT_DONE;
+    return failed < total ? EXIT_SOME : EXIT_FAILED;
+}
+
+static fv_status add(cli *c, inputs *in, const char *path)
+{
+    for (size_t i = 0; i < in->count; i++)
+        if (strcmp(in->path[i], path) == 0)
+            return FV_OK;
+    if (in->count == in->room) {
+        size_t room = in->room ? 2 * in->room : 64;
+        char **grown = fvi_realloc(c->ctx, in->path, room * sizeof *grown);
+        if (!grown)
+            return FV_ENOMEM;
+        in->path = grown;
+        in->room = room;
+    }
+    in->path[in->count] = fvi_strdup(c->ctx, path);
+    return in->path[in->count] ? (in->count++, FV_OK) : FV_ENOMEM;
+}
+
+static bool is_our_own(fv_ctx *ctx, const char *name)
+{
+    static const char *const ends[] = {"_labels", "_overlay", "_maps",
+                                       "_masks"};
+    char *stem = fvi_path_stem(ctx, name);
+    bool own = false;
+    for (size_t i = 0; stem && i < sizeof ends / sizeof *ends; i++) {
+        size_t n = strlen(stem), e = strlen(ends[i]);
+        own = own || (n > e && strcmp(stem + n - e, ends[i]) == 0);
+    }
+    fvi_free(ctx, stem);
+    return own;
+}
+
+static fv_status add_names(cli *c, inputs *in, const char *folder,
+                           const fvi_names *names, size_t *found)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        const char *name = names->name[i];
+        if (!is_image_name(name) || is_our_own(c->ctx, name))
+            continue;
+        char *path = fvi_path_join(c->ctx, folder, name);
+        fv_status status = path ? add(c, in, path) : FV_ENOMEM;
+        fvi_free(c->ctx, path);
+        if (status != FV_OK)
+            return status;
+        ++*found;
+    }
+    return FV_OK;
+}
+
+/* The operand names nothing: it is told, the others are done. */
+static fv_status skip(cli *c, inputs *in, const char *operand)
+{
+    cli_fail_in(c, operand);
+    in->failed++;
+    return FV_OK;
+}
+
+static fv_status add_folder(cli *c, inputs *in, const char *folder)
+{
+    fvi_names names;
+    size_t found = 0;
+    fv_status status = fvi_list_folder(c->ctx, folder, &names);
+    if (status == FV_EIO)
+        return skip(c, in, folder);
+    FV_TRY(status);
+    status = add_names(c, in, folder, &names, &found);
+    fvi_names_free(c->ctx, &names);
+    if (status == FV_OK && !found) {
+        (void)fvi_fail(c->ctx, FV_EINVAL, "there are no images in the folder");
+        return skip(c, in, folder);
+    }
+    return status;
+}
+
+static fv_status add_one(cli *c, inputs *in, const char *path)
+{
+    return fvi_is_folder(path) ? add_folder(c, in, path) : add(c, in, path);
+}
+
+static void sort_natural(char **path, size_t count)
+{
+    for (size_t i = 1; i < count; i++) { /* globs come nearly sorted */
+        char *moved = path[i];
+        size_t k = i;
+        for (; k > 0 && fvi_natural_order(path[k - 1], moved) > 0; k--)
+            path[k] = path[k - 1];
+        path[k] = moved;
+    }
+}
+
+static fv_status add_pattern(cli *c, inputs *in, const char *pattern)
+{
+    glob_t found;
+    int code = glob(pattern, 0, NULL, &found);
+    if (code == GLOB_NOSPACE)
+        return fvi_fail(c->ctx, FV_ENOMEM, "out of memory for '%s'", pattern);
+    if (code != 0) {
+        (void)fvi_fail(c->ctx, FV_EINVAL, "no file matches");
+        return skip(c, in, pattern);
+    }
+    sort_natural(found.gl_pathv, found.gl_pathc);
+    fv_status status = FV_OK;
+    for (size_t i = 0; i < found.gl_pathc && status == FV_OK; i++)
+        status = add_one(c, in, found.gl_pathv[i]);
+    globfree(&found);
+    return status;
+}
+
+fv_status inputs_expand(cli *c, int count, char **operands, inputs *out)
+{
+    *out = (inputs){0};
+    for (int i = 0; i < count; i++) {
+        const char *operand = operands[i];
+        bool exists = fvi_is_file(operand) || fvi_is_folder(operand);
+        if (!exists && strpbrk(operand, "*?["))
+            FV_TRY(add_pattern(c, out, operand));
+        else
+            FV_TRY(add_one(c, out, operand));
+    }
+    return FV_OK;
+}
+
+void inputs_free(cli *c, inputs *in)
+{
+    for (size_t i = 0; i < in->count; i++)
+        fvi_free(c->ctx, in->path[i]);
+    fvi_free(c->ctx, in->path);
+    *in = (inputs){0};
+}

@@ -1,0 +1,29 @@
+#ifndef FVI_INPUTS_H
+#define FVI_INPUTS_H
+
+/* Image files named on the command line: files, folders, patterns. */
+
+#include "cmd.h"
+
+typedef struct inputs {
+    char **path;
+    size_t count, room;
+    int failed; /* operands that name nothing; each was told on stderr */
+} inputs;
+
+/*
+ * Folders give the images in them in natural order, without what fovea itself
+ * writes (_labels, _overlay, _maps, _masks); patterns ("*.tif", quoted) what
+ * they match. A file named twice is taken once. FV_ENOMEM. Free with
+ * inputs_free.
+ */
+fv_status inputs_expand(cli *c, int count, char **operands, inputs *out);
+void inputs_free(cli *c, inputs *in);
+
+/* True when the name ends like an image fovea reads. */
+bool is_image_name(const char *name);
+
+/* 0, 1 or 3: `failed` of `total` inputs did. */
+int exit_code(size_t failed, size_t total);
+
+#endif

@@ -1,0 +1,22 @@
+#ifndef FVI_PICTURE_H
+#define FVI_PICTURE_H
+
+/* One image file as the verbs use it: the plane to work on. */
+
+#include "cmd.h"
+
+typedef struct picture {
+    fv_image *image;
+    fv_tensor plane; /* f32 (H,W,C) */
+} picture;
+
+/* Reads `path` and takes its first time point and middle z, and of these the
+ * channel `channel` (from 1; 0: all). Notes on stderr what was left out and
+ * pixels that are not numbers. */
+fv_status picture_read(cli *c, const char *path, int channel, picture *out);
+void picture_free(cli *c, picture *p);
+
+/* The extent of axis `axis` ('Z'), 1 when there is none. */
+int64_t axis_extent(const fv_image *im, char axis);
+
+#endif

@@ -1,0 +1,95 @@
+/* What verbs say: notes, progress and JSON. */
+#include "tell.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+void tell_note(const cli *c, const char *what, const char *fmt, ...)
+{
+    if (c->quiet)
+        return;
+    if (c->progress)
+        fprintf(stderr, "\r\033[K");
+    fprintf(stderr, "fovea: %s: ", what);
+    va_list args;
+    va_start(args, fmt);
+    vfprintf(stderr, fmt, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+void tell_progress(const cli *c, double done, double total, const char *what)
+{
+    enum { BAR = 24 };
+    if (!c->progress)
+        return;
+    if (done >= total) {
+        fprintf(stderr, "\r\033[K");
+        return;
+    }
+    char bar[BAR + 1];
+    int full = (int)(BAR * done / total);
+    for (int i = 0; i < BAR; i++)
+        bar[i] = i < full ? '#' : '.';
+    bar[BAR] = '\0';
+    fprintf(stderr, "\r\033[K[%s] %.0f/%.0f %.40s", bar, done, total, what);
+    fflush(stderr);
+}
+
+int tell_json(cli *c, json_t *value)
+{
+    if (!value) {
+        (void)fvi_fail(c->ctx, FV_ENOMEM, "out of memory for the answer");
+        return cli_fail(c);
+    }
+    json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    putchar('\n');
+    json_decref(value);
+    return EXIT_DONE;
+}
+
+json_t *json_number(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
+double clock_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void format_time(double seconds, char *buf, size_t size)
+{
+    long s = seconds > 0 && seconds < 1e9 ? (long)(seconds + 0.5) : 0;
+    if (s >= 3600)
+        snprintf(buf, size, "%ld h %02ld min", s / 3600, s / 60 % 60);
+    else if (s >= 60)
+        snprintf(buf, size, "%ld min %02ld s", s / 60, s % 60);
+    else
+        snprintf(buf, size, "%ld s", s);
+}
+
+void format_count(int64_t n, char *buf, size_t size)
+{
+    char digits[32], *to = buf;
+    int length = snprintf(digits, sizeof digits, "%lld", (long long)n);
+    for (int i = 0; i < length && (size_t)(to - buf) + 2 < size; i++) {
+        int left = length - i;
+        if (i > 0 && left % 3 == 0 && digits[i - 1] != '-')
+            *to++ = ',';
+        *to++ = digits[i];
+    }
+    *to = '\0';
+}
+
+void format_bytes(double bytes, char *buf, size_t size)
+{
+    static const char *const unit[] = {"bytes", "kB", "MB", "GB", "TB"};
+    int i = 0;
+    for (; bytes >= 1000 && i < 4; i++)
+        bytes /= 1000;
+    snprintf(buf, size, i ? "%.1f %s" : "%.0f %s", bytes, unit[i]);
+}
