@@ -76,6 +76,25 @@ static fv_status round_params(fv_ctx *ctx, const fv_model *m, fv_weights kind,
     return FV_OK;
 }
 
+static bool same_bits(float a, float b)
+{
+    return memcmp(&a, &b, sizeof a) == 0;
+}
+
+fv_weights fvi_weights_of(const fv_model *m)
+{
+    bool bf16 = true, f16 = true;
+    for (int i = 0; i < fv_param_list_size(m->graph); i++) {
+        fv_param p = fv_param_at(m->graph, i);
+        const float *x = m->params + p.offset;
+        for (int64_t k = 0; p.ndim >= 2 && k < p.count; k++) {
+            bf16 = bf16 && same_bits(x[k], fvi_from_bf16(fvi_to_bf16(x[k])));
+            f16 = f16 && same_bits(x[k], fvi_from_f16(fvi_to_f16(x[k])));
+        }
+    }
+    return f16 ? FV_WEIGHTS_F16 : bf16 ? FV_WEIGHTS_BF16 : FV_WEIGHTS_F32;
+}
+
 /* Wide numbers first, so that all of them lie on multiples of their size. */
 static size_t list_items(const fv_model *m, fv_weights kind,
                          const float *params, fv_tensor check_output,

@@ -28,6 +28,9 @@ fv_status fvi_model_answer(fv_ctx *ctx, const fv_model *m, float *params,
 fv_status fvi_segment(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, int rgb,
                       fv_tensor *maps, fv_tensor *labels, int64_t *count);
 
+/* The shortest form that holds the weights of `m` as they are. */
+fv_weights fvi_weights_of(const fv_model *m);
+
 /* The folder of built-in models and the names in it (without ".fovea"), in
  * natural order; `*path` NULL and no names when there is none. `folder` as in
  * fv_model_locate. Free with fvi_free and fvi_names_free. */
