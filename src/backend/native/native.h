@@ -18,7 +18,17 @@ enum { FVI_PAST = 3 << 20 };
 
 /* Rows with a kernel for AVX-512 alone, and for AVX2 as well. */
 #define FVI_NATIVE_V4(X) X(conv)
-#define FVI_NATIVE_V3(X) X(batch_norm)
+#define FVI_NATIVE_V3(X) \
+    X(batch_norm)        \
+    X(max_pool)          \
+    X(upsample)          \
+    X(relu)              \
+    X(leaky_relu)        \
+    X(sigmoid)           \
+    X(scale)             \
+    X(add)               \
+    X(concat)            \
+    X(slice)
 
 #define FVI_NATIVE_DECLARE_V4(op) extern const fvi_kernel fvi_native_##op##_v4;
 #define FVI_NATIVE_DECLARE_V3(op)                 \

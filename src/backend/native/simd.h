@@ -70,6 +70,23 @@ static inline vec relu(vec y)
     return V(max_ps)(V(setzero_ps)(), y);
 }
 
+/* The first n (at least 1) of LANES numbers; the others are 0. */
+static inline vec load_some(const float *x, int64_t n)
+{
+    float some[LANES] = {0};
+    memcpy(some, x, (size_t)n * sizeof *x);
+    return load(some);
+}
+
+static inline void put_some(float *y, vec x, int64_t n, bool add)
+{
+    float some[LANES];
+    if (add)
+        x += load_some(y, n);
+    V(storeu_ps)(some, x);
+    memcpy(y, some, (size_t)n * sizeof *y);
+}
+
 /* Results of so many numbers would not stay in the caches: they are written
  * past them, when rows of `row` numbers keep the vectors aligned. */
 static inline bool write_past(const float *y, int64_t numbers, int64_t row)
@@ -77,11 +94,14 @@ static inline bool write_past(const float *y, int64_t numbers, int64_t row)
     return numbers >= FVI_PAST && (uintptr_t)y % 64 == 0 && row % LANES == 0;
 }
 
-/* Work for one thread at a time: rows lo..hi of block b. */
+/* Blocks that `rows` make. */
 static inline int64_t blocks_of(int64_t rows, int64_t block)
 {
     return (rows + block - 1) / block;
 }
+
+/* Numbers in a block of element by element work. */
+enum { NUMBERS = 8192 };
 
 static inline int64_t least(int64_t a, int64_t b)
 {
