@@ -55,8 +55,9 @@ typedef void (*fv_train_callback)(void *user, const fv_train_progress *p);
 /*
  * Trains into the folder `run` (docs/training.md): run.json, history.csv,
  * progress.svg, model.fovea (best on validation, thresholds tuned there),
- * last.ckpt. With o->resume continues bit for bit from last.ckpt. Every stop,
- * also FV_ECANCEL and kill -9, leaves a folder that can be resumed.
+ * last.ckpt. With o->resume continues bit for bit from last.ckpt; o->images
+ * NULL then means all options as in run.json. Every stop, also FV_ECANCEL and
+ * kill -9, leaves a folder that can be resumed.
  * FV_EIO, FV_EINVAL, FV_EFORMAT, FV_ENOMEM, FV_EDIVERGED (best weights kept).
  */
 FV_NODISCARD FV_API fv_status fv_train(fv_ctx *ctx, const fv_train_options *o,

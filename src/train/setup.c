@@ -202,10 +202,11 @@ static void describe_input(fvi_run *r)
     }
 }
 
+/* Whoever resumes without naming images wants the run as it was begun. */
 static fv_status own_options(fvi_run *r, const fv_train_options *o)
 {
     r->o = *o;
-    if (!o->resume)
+    if (!o->resume || o->images)
         return FV_OK;
     char *path = fvi_path_join(r->ctx, r->folder, "run.json");
     if (!path)
@@ -213,10 +214,6 @@ static fv_status own_options(fvi_run *r, const fv_train_options *o)
     fv_status status = fvi_options_read(r->ctx, path, &r->o, &r->words);
     fvi_free(r->ctx, path);
     r->o.resume = 1;
-    if (o->threads)
-        r->o.threads = o->threads;
-    if (o->backend)
-        r->o.backend = o->backend;
     return status;
 }
 
