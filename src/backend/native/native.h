@@ -28,7 +28,12 @@ enum { FVI_PAST = 3 << 20 };
     X(scale)             \
     X(add)               \
     X(concat)            \
-    X(slice)
+    X(slice)             \
+    X(softmax)           \
+    X(cross_entropy)     \
+    X(bce)               \
+    X(mse)               \
+    X(mae)
 
 #define FVI_NATIVE_DECLARE_V4(op) extern const fvi_kernel fvi_native_##op##_v4;
 #define FVI_NATIVE_DECLARE_V3(op)                 \
