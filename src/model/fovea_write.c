@@ -97,7 +97,7 @@ fv_weights fvi_weights_of(const fv_model *m)
 
 /* Wide numbers first, so that all of them lie on multiples of their size. */
 static size_t list_items(const fv_model *m, fv_weights kind,
-                         const float *params, fv_tensor check_output,
+                         const float *params, const fv_tensor *check_output,
                          fvi_st_item *item)
 {
     size_t n = 0;
@@ -143,7 +143,7 @@ static fv_status write_tensors(fv_ctx *ctx, const char *path, const fv_model *m,
     int64_t(*dim)[FV_MAX_DIM] = fvi_calloc(ctx, most, sizeof *dim);
     fv_status status = FV_ENOMEM;
     if (item && dim) {
-        size_t n = list_items(m, kind, params, check_output, item);
+        size_t n = list_items(m, kind, params, &check_output, item);
         place_extents(m, item, n, dim);
         status = fvi_st_write(ctx, path, note, notes, item, n);
     }
