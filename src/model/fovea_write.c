@@ -105,8 +105,9 @@ static size_t list_items(const fv_model *m, fv_weights kind,
         item[n++] =
             (fvi_st_item){"check/input", FVI_ST_F32, m->check_input.ndim,
                           m->check_input.dim, m->check_input.data};
-        item[n++] = (fvi_st_item){"check/output", FVI_ST_F32, check_output.ndim,
-                                  check_output.dim, check_output.data};
+        item[n++] =
+            (fvi_st_item){"check/output", FVI_ST_F32, check_output->ndim,
+                          check_output->dim, check_output->data};
     }
     for (int wide = 1; wide >= 0; wide--) {
         for (int i = 0; i < fv_param_list_size(m->graph); i++) {
