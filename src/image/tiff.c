@@ -30,13 +30,16 @@ static fv_status keep_page(fvi_tiff *t, pages *list, bool alike)
     return FV_OK;
 }
 
-static bool is_plane(fvi_tiff *t, const fvi_tiff_page *first)
+/* Pages of other sizes, and of codings we lack, are beside the stack. */
+static fv_status is_plane(fvi_tiff *t, const fvi_tiff_page *first, bool *yes)
 {
     uint32_t kind = 0;
     fvi_tiff_page p;
     TIFFGetField(t->tif, TIFFTAG_SUBFILETYPE, &kind);
-    return !(kind & FILETYPE_REDUCEDIMAGE) &&
-           fvi_tiff_describe(t, &p) == FV_OK && fvi_tiff_alike(first, &p);
+    fv_status status = fvi_tiff_describe(t, &p);
+    *yes = status == FV_OK && !(kind & FILETYPE_REDUCEDIMAGE) &&
+           fvi_tiff_alike(first, &p);
+    return status == FV_ENOTSUP ? FV_OK : status;
 }
 
 /* Walks the chain of directories once. A chain that bites its own tail ends
@@ -53,7 +56,9 @@ static fv_status list_pages(fvi_tiff *t, const fvi_tiff_page *first,
                                      "the page after this is damaged");
             break;
         }
-        FV_TRY(keep_page(t, list, is_plane(t, first)));
+        bool alike = false;
+        FV_TRY(is_plane(t, first, &alike));
+        FV_TRY(keep_page(t, list, alike));
     }
     return FV_OK;
 }

@@ -55,8 +55,9 @@ typedef struct fvi_tiff_page {
 /* Describes the current directory. FV_ENOTSUP, FV_EFORMAT. */
 fv_status fvi_tiff_describe(fvi_tiff *t, fvi_tiff_page *p);
 
-/* The predictor the current directory names, 1 when it names none. */
-int fvi_tiff_predictor(fvi_tiff *t);
+/* Checks that the current directory is whole, and finds the predictor it names
+ * (1: none). FV_EFORMAT. */
+fv_status fvi_tiff_directory(fvi_tiff *t, int *predictor);
 
 /* True when the pages can be planes of one stack. */
 bool fvi_tiff_alike(const fvi_tiff_page *a, const fvi_tiff_page *b);

@@ -15,8 +15,10 @@ static void keep(fvi_tiff_said *said, const char *text, const char *name)
         said->text[--n] = 0;
 }
 
-static int on_error(TIFF *tif, void *user, const char *module, const char *fmt,
-                    va_list args)
+__attribute__((format(printf, 4, 0))) static int on_error(TIFF *tif, void *user,
+                                                          const char *module,
+                                                          const char *fmt,
+                                                          va_list args)
 {
     char text[512];
     fvi_tiff_said *said = user;

@@ -118,11 +118,14 @@ static fv_status describe_color(fvi_tiff *t, fvi_tiff_page *p)
 }
 
 /* libtiff undoes predictors only beside compression. */
-static void describe_difference(fvi_tiff *t, fvi_tiff_page *p)
+static fv_status describe_difference(fvi_tiff *t, fvi_tiff_page *p)
 {
+    int predictor = PREDICTOR_NONE;
+    FV_TRY(fvi_tiff_directory(t, &predictor));
     p->difference = p->compression == COMPRESSION_NONE &&
                     p->sample.kind != FVI_FLOAT && p->sample.bits <= 32 &&
-                    fvi_tiff_predictor(t) == PREDICTOR_HORIZONTAL;
+                    predictor == PREDICTOR_HORIZONTAL;
+    return FV_OK;
 }
 
 static fv_status describe_chunks(fvi_tiff *t, fvi_tiff_page *p)
@@ -165,7 +168,7 @@ fv_status fvi_tiff_describe(fvi_tiff *t, fvi_tiff_page *p)
     FV_TRY(describe_sample(t, p));
     FV_TRY(describe_color(t, p));
     FV_TRY(describe_chunks(t, p));
-    describe_difference(t, p);
+    FV_TRY(describe_difference(t, p));
     if (p->rgb)
         p->keep = 3;
     p->dtype =

@@ -93,7 +93,7 @@ static void flat_channels_become_zero(void **state)
     }
     assert_int_equal(fv_normalize(ctx, t, 50, 50, 0), FV_EINVAL);
     assert_int_equal(fv_normalize(ctx, t, -1, 50, 0), FV_EINVAL);
-    assert_int_equal(fv_normalize(ctx, t, 1, NAN, 0), FV_EINVAL);
+    assert_int_equal(fv_normalize(ctx, t, 1, nan(""), 0), FV_EINVAL);
     t.dtype = FV_U32;
     assert_int_equal(fv_normalize(ctx, t, 0, 100, 0), FV_ESHAPE);
 }
