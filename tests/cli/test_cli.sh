@@ -1,0 +1,229 @@
+#!/bin/bash
+# The program as people use it: exit codes, sentences, files.
+#   test_cli.sh PATH-OF-FOVEA
+set -u
+fovea=$1
+here=$(mktemp -d)
+trap 'chmod -R u+rwx "$here"; rm -rf "$here"' EXIT
+cd "$here" || exit 1
+passed=0 failed=0 skipped=0
+
+good() { passed=$((passed + 1)); }
+bad() {
+    failed=$((failed + 1))
+    echo "FAILED: $*"
+    sed 's/^/    stdout: /' out.txt | head -5
+    sed 's/^/    stderr: /' err.txt | head -5
+}
+skip() { skipped=$((skipped + 1)); echo "skipped: $*"; }
+
+# run CODE WORDS ARGUMENTS...: the exit code, and words that stdout or stderr
+# must hold ("" for none).
+run() {
+    local code=$1 words=$2
+    shift 2
+    "$fovea" "$@" --threads 1 >out.txt 2>err.txt </dev/null
+    local got=$?
+    if [ "$got" != "$code" ]; then
+        bad "fovea $*: exit $got, expected $code"
+    elif [ -n "$words" ] && ! grep -qF -- "$words" out.txt err.txt; then
+        bad "fovea $*: does not say '$words'"
+    else
+        good
+    fi
+}
+
+# check WHAT COMMAND...: the command succeeds.
+check() {
+    local what=$1
+    shift
+    if "$@" >/dev/null 2>&1; then good; else bad "$what"; fi
+}
+
+lines() { [ "$(wc -l <"$1")" = "$2" ]; }
+
+# npy NAME HEIGHT WIDTH: f4 numbers come from standard input.
+npy() {
+    local head="{'descr': '<f4', 'fortran_order': False, 'shape': ($2, $3), }"
+    {
+        printf '\223NUMPY\001\000\166\000%-117s\n' "$head"
+        cat
+    } >"$1"
+}
+
+# ---- help and usage ----
+
+run 0 'fovea 0.1.0' --version
+run 0 'Verbs:' --help
+run 0 'Usage: fovea segment' help segment
+run 0 'Usage: fovea train' train --help
+run 0 '.TH FOVEA 1' help --man
+run 0 'complete -o default -F _fovea fovea' help --completion
+check 'completion is a script' bash -n out.txt
+run 2 "unknown verb 'segmnt', did you mean 'segment'?" segmnt a.tif
+run 2 "unknown option '--modle', did you mean '--model'?" segment a --modle b
+run 2 "unknown option '--base-with'" plan unet --base-with 3
+run 2 "did you mean '--threads'" models --thread 2
+run 2 'wants a value' segment a.tif -o
+run 2 'wants IMAGE' segment -o out
+run 2 'out of range' segment a.tif -o out --tile -5
+run 2 'is not a number' segment a.tif -o out --tile many
+run 2 'is not a whole number' segment a.tif -o out --tile 1.5
+run 2 'is not one of' segment a.tif -o out --precision f64
+run 2 "-o FOLDER" segment a.tif
+run 2 "'lables' is not one of" segment a.tif -o out --save lables
+run 2 'one too many' models extra
+run 2 'images' train -o run
+run 2 'restore' score classify a b
+"$fovea" >out.txt 2>err.txt
+[ $? = 2 ] && good || bad 'no verb'
+
+# ---- plans ----
+
+run 0 '900,030,000' plan linear --set in=30000,out=30000
+run 0 '1,464' plan conv --set in=3,out=6,kernel=9
+run 0 '1,464' plan conv --set in=3 --set out=6 --set=kernel=9
+run 0 '"parameters": 1464' plan conv --set in=3,out=6,kernel=9 --json
+run 0 'receptive field' plan unet --pitch 0.5 --train --tile 100
+run 1 'unet' plan unett
+run 1 "unknown option 'dpth', nearest is 'depth'" plan unet --set dpth=3
+run 1 'is not key=value' plan unet --set depth
+
+# ---- images to work on, a model made of them ----
+
+run 0 'field_002.tif' synth -o s --count 2 --size 128 --nuclei 12 --pitch 0.5
+check 'images' test -f s/images/field_001.tif -a -f s/labels/field_002.tif
+run 1 'exists, --force replaces it' synth -o s --size 64
+run 0 '' synth -o t --count 2 --size 128 --nuclei 12 --pitch 0.5
+check 'same seed, same bytes' cmp s/images/field_002.tif t/images/field_002.tif
+run 0 'pitch	y 0.5 um' info s/images/field_001.tif
+train="train --task segment --images s/images --labels s/labels
+    --config base=4,depth=1 --crop 64 --epochs 2 --steps 5 --batch 1
+    --val-fraction 0.5 --test-fraction 0 --warmup 1"
+run 0 'best epoch	' $train -o run
+for file in run.json history.csv progress.svg model.fovea last.ckpt; do
+    check "run/$file" test -s run/$file
+done
+run 1 '--resume goes on' $train -o run
+run 0 '"best_epoch"' train --like run/run.json -o run2 --json
+tail -c 4000 run/model.fovea >a.bin
+tail -c 4000 run2/model.fovea >b.bin
+check 'the same run again gives the same weights' cmp a.bin b.bin
+run 1 'nolabels' $train -o run3 --labels nolabels
+run 0 'target	boundary' info run/model.fovea
+run 0 'good' check run/model.fovea
+run 0 '"good": true' check run/model.fovea --json
+run 0 'parameters' plan run/model.fovea --tile 64
+run 0 'AP at IoU 0.5' tune --model run/model.fovea --images s/images \
+    --labels s/labels -o tuned.fovea --weights f16
+run 0 'good' check tuned.fovea
+run 1 'exists, --force' tune --model run/model.fovea --images s/images \
+    --labels s/labels -o tuned.fovea
+
+# ---- segment ----
+
+m="--model run/model.fovea"
+run 0 'field_001.tif' segment s/images -o out $m
+check 'one line per image' lines out.txt 2
+for end in _labels.tif _overlay.png _rois.zip .geojson _objects.csv; do
+    check "field_001$end" test -s out/field_001$end
+done
+check 'no maps unasked' test ! -e out/field_001_maps.tif
+run 1 'exists, --force replaces it' segment s/images/field_001.tif -o out $m
+run 0 '' segment s/images -o out $m --force
+run 0 '' segment 's/images/*_00?.tif' -o out2 $m --save labels --save maps
+check 'maps' test -s out2/field_002_maps.tif -a ! -e out2/field_002.geojson
+check 'same pixels' cmp out/field_001_labels.tif out2/field_001_labels.tif
+run 0 '"outputs"' segment s/images -o out3 $m --json --save csv
+run 0 'iou	tp	fp	fn' score segment out s/labels
+run 0 '"n": 2' score segment out s/labels --json
+run 0 '1.0000' score segment s/labels s/labels
+run 0 'psnr_db' score restore s/images s/images
+run 0 'label,area,centroid-0' measure s/images/field_001.tif \
+    s/labels/field_001.tif
+run 0 '' measure s/images/field_001.tif s/labels/field_001.tif -o o.csv
+check 'nothing but the file' cmp out.txt /dev/null
+check 'the table' grep -q centroid o.csv
+run 1 'exists' measure s/images/field_001.tif s/labels/field_001.tif -o o.csv
+
+# ---- bad input ----
+
+run 1 'missing.tif' segment missing.tif -o bad $m
+run 3 'missing.tif' segment missing.tif s/images/field_001.tif -o bad1 $m
+check 'the other is done' test -s bad1/field_001_labels.tif
+run 1 'no file matches' segment '*.nothing' -o bad $m
+run 1 "there is no model 'nuclie'" segment s/images -o bad --model nuclie
+run 1 'none.fovea' segment s/images -o bad --model none.fovea
+run 1 'not built' segment s/images -o bad $m --precision bf16
+run 1 'is no channel 3' segment s/images -o bad $m --channel 3
+mkdir empty
+run 1 'no images in the folder' segment empty -o bad $m
+cp -r s/images other
+run 3 'would write the same files' segment s/images other/field_001.tif \
+    -o bad2 $m
+size=$(wc -c <run/model.fovea)
+for n in 0 4 8 100 2000 $((size / 2)) $((size - 1)); do
+    head -c $n run/model.fovea >cut.fovea
+    run 1 'cut.fovea' segment s/images -o bad --model cut.fovea
+    run 1 'cut.fovea' check cut.fovea
+done
+head -c 1000 s/images/field_001.tif >cut.tif
+run 1 'cut.tif' segment cut.tif -o bad $m
+echo 'no picture' >text.png
+run 1 'text.png' info text.png
+run 1 'text.png' segment text.png -o bad $m
+head -c 4 /dev/zero | npy one.npy 1 1
+run 0 'one.npy' segment one.npy -o tiny $m
+head -c 60 /dev/zero | npy line.npy 1 15
+run 0 'line.npy	0' segment line.npy -o tiny $m
+head -c 16384 /dev/zero | npy flat.npy 64 64
+run 0 'flat.npy	0' segment flat.npy -o tiny $m
+check 'constant is told' grep -q 'the same value' err.txt
+{
+    head -c 8000 /dev/zero
+    printf '\000\000\300\177\000\000\200\177'
+    head -c 8376 /dev/zero
+} | npy nan.npy 64 64
+run 0 '2 pixels are not numbers' segment nan.npy -o tiny $m
+run 0 'label,area' measure one.npy tiny/one_labels.tif
+run 1 '128 x 128 px' measure flat.npy s/labels/field_001.tif
+run 1 'no image of' score segment empty s/labels
+run 1 'missing' score segment missing s/labels
+mkdir part
+cp out/field_001_labels.tif part
+run 3 'has no prediction' score segment part s/labels
+mkdir nolab
+cp s/labels/field_001.tif nolab
+run 1 'field_002' $train -o run4 --labels nolab
+cp flat.npy nolab/field_002.npy
+run 1 'field_002' $train -o run4 --labels nolab
+: >file
+run 1 'file' segment s/images -o file/out $m
+
+if [ "$(id -u)" = 0 ]; then
+    skip 'unreadable folder (root reads everything)'
+else
+    mkdir locked
+    chmod 000 locked
+    run 3 'locked' segment locked s/images/field_001.tif -o bad3 $m
+fi
+
+# a disk that takes no more than 1 kB per file
+(
+    trap '' XFSZ
+    ulimit -f 1
+    "$fovea" segment s/images/field_001.tif -o full $m --threads 1 \
+        2>err.txt | cat >/dev/null
+    exit "${PIPESTATUS[0]}"
+)
+[ $? = 1 ] && good || bad 'full disk: exit code'
+check 'a sentence about it' test -s err.txt
+check 'nothing half-written' test -z "$(ls full)"
+"$fovea" models >/dev/full 2>err.txt
+[ $? = 1 ] || "$fovea" help >/dev/full 2>err.txt
+[ $? = 1 ] && good || bad 'full standard output'
+"$fovea" plan unet --max-memory 0.0001 >out.txt 2>err.txt
+[ $? = 1 ] && good || bad 'memory limit'
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
