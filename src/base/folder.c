@@ -70,12 +70,10 @@ static fv_status add_name(fv_ctx *ctx, fvi_names *n, size_t *room,
     return n->name[n->count] ? (n->count++, FV_OK) : FV_ENOMEM;
 }
 
-static bool names_a_file(fv_ctx *ctx, const char *folder, const char *name)
+static bool names_a_file(DIR *dir, const char *name)
 {
-    char *path = fvi_path_join(ctx, folder, name);
-    bool is = path && fvi_is_file(path);
-    fvi_free(ctx, path);
-    return is;
+    struct stat st;
+    return fstatat(dirfd(dir), name, &st, 0) == 0 && S_ISREG(st.st_mode);
 }
 
 fv_status fvi_list_folder(fv_ctx *ctx, const char *path, fvi_names *out)
@@ -89,7 +87,7 @@ fv_status fvi_list_folder(fv_ctx *ctx, const char *path, fvi_names *out)
     fv_status status = FV_OK;
     struct dirent *entry;
     while (status == FV_OK && (entry = readdir(dir)) != NULL)
-        if (entry->d_name[0] != '.' && names_a_file(ctx, path, entry->d_name))
+        if (entry->d_name[0] != '.' && names_a_file(dir, entry->d_name))
             status = add_name(ctx, &names, &room, entry->d_name);
     closedir(dir);
     if (status != FV_OK) {
