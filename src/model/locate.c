@@ -2,6 +2,7 @@
  * in the tree it was built from. */
 #include "model/model.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,52 +14,43 @@ static bool ends_so(const char *name)
     return n > e && strcmp(name + n - e, ending) == 0;
 }
 
-/* The folder of the running program joined with `rest`; NULL when the system
- * does not tell or memory is short. */
-static char *beside_program(fv_ctx *ctx, const char *rest)
+/* Writes the folder of the running program joined with `rest` into `path`;
+ * false when the system does not tell or there is no such folder. */
+static bool beside_program(const char *rest, char *path, size_t size)
 {
-    char path[4096];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    ssize_t n = readlink("/proc/self/exe", path, size - 1);
     if (n <= 0)
-        return NULL;
+        return false;
     path[n] = '\0';
     char *slash = strrchr(path, '/');
     if (!slash)
-        return NULL;
-    *slash = '\0';
-    return fvi_path_join(ctx, path, rest);
+        return false;
+    size_t room = size - (size_t)(slash + 1 - path);
+    int length = snprintf(slash + 1, room, "%s", rest);
+    return length >= 0 && (size_t)length < room && fvi_is_folder(path);
 }
 
-static char *if_folder(fv_ctx *ctx, char *path)
+/* `*path` is NULL when there is no such folder. */
+static fv_status find_folder(fv_ctx *ctx, const char *folder, char **path)
 {
-    if (path && fvi_is_folder(path))
-        return path;
-    fvi_free(ctx, path);
-    return NULL;
-}
-
-static char *find_folder(fv_ctx *ctx, const char *folder)
-{
-    if (folder)
-        return fvi_strdup(ctx, folder);
     static const char *const beside[] = {"../share/fovea/models", "models"};
     static const char *const fixed[] = {FV_MODELS_INSTALLED, FV_MODELS_SOURCE};
-    for (size_t i = 0; i < 2; i++) {
-        char *path = if_folder(ctx, beside_program(ctx, beside[i]));
-        if (path)
-            return path;
-    }
-    for (size_t i = 0; i < 2; i++)
+    char near[4096];
+    for (size_t i = 0; i < 2 && !folder; i++)
+        if (beside_program(beside[i], near, sizeof near))
+            folder = near;
+    for (size_t i = 0; i < 2 && !folder; i++)
         if (fvi_is_folder(fixed[i]))
-            return fvi_strdup(ctx, fixed[i]);
-    return NULL;
+            folder = fixed[i];
+    *path = folder ? fvi_strdup(ctx, folder) : NULL;
+    return folder && !*path ? FV_ENOMEM : FV_OK;
 }
 
 fv_status fvi_model_names(fv_ctx *ctx, const char *folder, char **path,
                           fvi_names *names)
 {
     *names = (fvi_names){0};
-    *path = find_folder(ctx, folder);
+    FV_TRY(find_folder(ctx, folder, path));
     if (!*path)
         return FV_OK;
     fv_status status = fvi_list_folder(ctx, *path, names);
