@@ -63,7 +63,10 @@ int option_range(const fv_field *f, char *buf, size_t size)
     const char *unit = f->unit ? f->unit : "";
     if (f->kind == FV_KIND_FLAG)
         return snprintf(buf, size, "%s", f->fallback != 0 ? "default on" : "");
-    if (f->kind == FV_KIND_INT || f->kind == FV_KIND_REAL)
+    bool number = f->kind == FV_KIND_INT || f->kind == FV_KIND_REAL;
+    if (number && f->fallback == 0 && strstr(f->help, "0:"))
+        return snprintf(buf, size, "%s", unit); /* 0 is explained */
+    if (number)
         return snprintf(buf, size, "default %g%s%s", f->fallback,
                         *unit ? " " : "", unit);
     if (f->text && *f->text)
@@ -75,6 +78,8 @@ static void help_fields(FILE *out, const fv_field *fields)
 {
     for (const fv_field *f = fields; f && f->kind != FV_KIND_END; f++) {
         char usage[128], range[128];
+        if (fields != global_fields && fv_field_find(global_fields, f->name))
+            continue; /* told below */
         option_usage(f, usage, sizeof usage);
         option_range(f, range, sizeof range);
         fprintf(out, "  %s\n%*s", usage, 2 * INDENT, "");

@@ -34,6 +34,8 @@ static void roff_fields(FILE *out, const fv_field *fields)
 {
     for (const fv_field *f = fields; f && f->kind != FV_KIND_END; f++) {
         char usage[128], range[128];
+        if (fields != global_fields && fv_field_find(global_fields, f->name))
+            continue; /* told above */
         option_usage(f, usage, sizeof usage);
         option_range(f, range, sizeof range);
         fputs(".TP\n", out);

@@ -15,33 +15,31 @@ static endings endings_of(const char *kind)
     return (endings){{"_labels", "_masks", "", NULL}};
 }
 
-/* The stem of a file without the ending of its kind. fvi_alloc'ed. */
-static char *bare_stem(fv_ctx *ctx, const char *name, const endings *e)
+/* The length of the stem of a file without the ending of its kind. */
+static size_t bare_length(const char *name, const endings *e)
 {
-    char *stem = fvi_path_stem(ctx, name);
-    for (int i = 0; stem && e->word[i]; i++) {
-        size_t n = strlen(stem), k = strlen(e->word[i]);
-        if (k && n > k && strcmp(stem + n - k, e->word[i]) == 0) {
-            stem[n - k] = '\0';
-            break;
-        }
+    size_t n = fvi_stem_length(name);
+    for (int i = 0; e->word[i]; i++) {
+        size_t k = strlen(e->word[i]);
+        if (k && n > k && strncmp(name + n - k, e->word[i], k) == 0)
+            return n - k;
     }
-    return stem;
+    return n;
 }
 
-/* How well `name` fits `stem`: lower is better, -1 not at all. */
-static int fit(fv_ctx *ctx, const char *name, const char *stem,
-               const endings *e)
+/* How well `name` fits the `n` first characters of `stem`: lower is better,
+ * -1 not at all. */
+static int fit(const char *name, const char *stem, size_t n, const endings *e)
 {
-    int best = -1;
-    char *own = is_image_name(name) ? fvi_path_stem(ctx, name) : NULL;
-    for (int i = 0; own && e->word[i] && best < 0; i++) {
-        size_t n = strlen(stem);
-        if (strncmp(own, stem, n) == 0 && strcmp(own + n, e->word[i]) == 0)
-            best = i;
+    if (strncmp(name, stem, n) != 0 || !is_image_name(name))
+        return -1;
+    size_t own = fvi_stem_length(name);
+    for (int i = 0; e->word[i]; i++) {
+        size_t k = strlen(e->word[i]);
+        if (own == n + k && strncmp(name + n, e->word[i], k) == 0)
+            return i;
     }
-    fvi_free(ctx, own);
-    return best;
+    return -1;
 }
 
 static fv_status find_pred(fv_ctx *ctx, const char *folder,
@@ -51,7 +49,7 @@ static fv_status find_pred(fv_ctx *ctx, const char *folder,
     int best = -1;
     const char *found = NULL;
     for (size_t i = 0; i < names->count; i++) {
-        int f = fit(ctx, names->name[i], p->stem, e);
+        int f = fit(names->name[i], p->stem, strlen(p->stem), e);
         if (f < 0 || (best >= 0 && f >= best))
             continue;
         best = f;
@@ -67,12 +65,32 @@ static fv_status add_truth(fv_ctx *ctx, const char *pred, const char *truth,
                            const char *name, const fvi_names *preds,
                            const endings *e, score_pairs *out)
 {
-    score_pair p = {.stem = bare_stem(ctx, name, e),
+    score_pair p = {.stem = fvi_strdup(ctx, name),
                     .truth = fvi_path_join(ctx, truth, name)};
+    if (p.stem)
+        p.stem[bare_length(name, e)] = '\0';
     out->pair[out->count++] = p;
     if (!p.stem || !p.truth)
         return FV_ENOMEM;
     return find_pred(ctx, pred, preds, e, &out->pair[out->count - 1]);
+}
+
+/* Truth is one file for each stem: NAME_labels rather than NAME, which may be
+ * the image itself; never what segment draws beside its labels. */
+static bool is_truth(const fvi_names *names, size_t index, const endings *e)
+{
+    const char *name = names->name[index];
+    if (!is_image_name(name) || strstr(name, "_overlay.") ||
+        strstr(name, "_maps."))
+        return false;
+    size_t n = bare_length(name, e);
+    int own = fit(name, name, n, e);
+    for (size_t i = 0; i < names->count; i++) {
+        int other = i == index ? -1 : fit(names->name[i], name, n, e);
+        if (other >= 0 && (other < own || (other == own && i < index)))
+            return false;
+    }
+    return true;
 }
 
 static fv_status pair_names(fv_ctx *ctx, const char *pred, const char *truth,
@@ -84,7 +102,7 @@ static fv_status pair_names(fv_ctx *ctx, const char *pred, const char *truth,
         return FV_ENOMEM;
     size_t found = 0;
     for (size_t i = 0; i < truths->count; i++) {
-        if (!is_image_name(truths->name[i]))
+        if (!is_truth(truths, i, e))
             continue;
         FV_TRY(add_truth(ctx, pred, truth, truths->name[i], preds, e, out));
         found += out->pair[out->count - 1].pred != NULL;
