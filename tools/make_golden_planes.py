@@ -14,7 +14,8 @@ def field(n):
     i = np.arange(n, dtype=np.uint64)
     v = (i * np.uint64(2654435761)) % np.uint64(4294967296)
     v = (v >> np.uint64(20)).astype(np.float64)  # 0..4095
-    return np.where(i % np.uint64(7) == 0, v * 16, v / 8 - 100).astype(np.float32)
+    v = np.where(i % np.uint64(7) == 0, v * 16, v / 8 - 100)
+    return v.astype(np.float32)
 
 
 def normalize(x, lo, hi, joint):

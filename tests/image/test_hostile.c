@@ -7,6 +7,12 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#ifdef __has_feature
+#if __has_feature(address_sanitizer) /* as clang says it */
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+
 /* Of the processor for one file; a sanitizer takes its share. */
 #ifdef __SANITIZE_ADDRESS__
 enum { SECONDS = 30 };
