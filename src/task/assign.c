@@ -24,8 +24,9 @@ typedef struct search {
     uint8_t *settled; /* columns                         */
     int32_t *seen;    /* columns touched by this search  */
     int64_t seen_count;
-    reachable *heap;
+    reachable *heap; /* owned columns, nearest first    */
     int64_t heap_count;
+    reachable open; /* the nearest free column; it ends the search */
 } search;
 
 static bool before(reachable a, reachable b)
@@ -71,7 +72,10 @@ static void relax(search *s, int32_t row, double base)
             s->seen[s->seen_count++] = c;
         s->distance[c] = d;
         s->from[c] = row;
-        push(s, (reachable){d, c});
+        if (s->owner[c] >= 0)
+            push(s, (reachable){d, c});
+        else if (d < s->open.distance)
+            s->open = (reachable){d, c};
     }
 }
 
@@ -109,37 +113,39 @@ static void reprice(search *s, int32_t start, double length)
     s->seen_count = s->heap_count = 0;
 }
 
+/* The nearest owned column that is not settled; column -1 when none is left. */
+static reachable nearest(search *s)
+{
+    while (s->heap_count) {
+        reachable r = pop(s);
+        if (!s->settled[r.column] && r.distance <= s->distance[r.column])
+            return r;
+    }
+    return (reachable){HUGE_VAL, -1};
+}
+
 static void place(search *s, int32_t start)
 {
-    int32_t row = start, alone = start, end = -1;
-    double base = 0, length = -s->u[start];
+    int32_t row = start, alone = start;
+    double base = 0, stay = -s->u[start]; /* price of leaving `alone` alone */
+    s->open = (reachable){HUGE_VAL, -1};
     for (;;) {
         relax(s, row, base);
-        reachable best = {HUGE_VAL, -1};
-        while (s->heap_count && best.column < 0) {
-            best = pop(s);
-            if (s->settled[best.column] ||
-                best.distance > s->distance[best.column])
-                best.column = -1;
-        }
-        if (best.column < 0 || best.distance >= length)
+        reachable r = nearest(s);
+        if (r.distance >= s->open.distance || r.distance >= stay)
             break;
-        if (s->owner[best.column] < 0) {
-            end = best.column;
-            length = best.distance;
-            break;
-        }
-        s->settled[best.column] = 1;
-        row = s->owner[best.column];
-        base = best.distance;
-        if (base - s->u[row] < length) {
-            length = base - s->u[row];
+        s->settled[r.column] = 1;
+        row = s->owner[r.column];
+        base = r.distance;
+        if (base - s->u[row] < stay) {
+            stay = base - s->u[row];
             alone = row;
         }
     }
+    bool matched = s->open.distance <= stay;
     /* prices belong to the owners before the path is turned */
-    reprice(s, start, length);
-    augment(s, start, end, alone);
+    reprice(s, start, matched ? s->open.distance : stay);
+    augment(s, start, matched ? s->open.column : -1, alone);
 }
 
 static bool take(fv_ctx *ctx, search *s, int64_t offers)

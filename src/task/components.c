@@ -21,8 +21,8 @@ fv_status fvi_components(fv_ctx *ctx, uint32_t *labels, int64_t h, int64_t w,
 
 static void copy_mask(fv_ctx *ctx, fv_tensor mask, uint32_t *labels)
 {
-    int threads = fv_threads(ctx);
     int64_t h = mask.dim[0], w = mask.dim[1];
+    int threads = fvi_team(ctx, h * w);
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t y = 0; y < h; y++) {
         const uint8_t *row = (const uint8_t *)mask.data + y * mask.stride[0];

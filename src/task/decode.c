@@ -47,7 +47,7 @@ static void threshold_row(const job *j, int64_t y, double at)
 static fv_status decode_cell(job *j)
 {
     double at = logit(j->o.threshold);
-    int threads = fv_threads(j->ctx);
+    int threads = fvi_team(j->ctx, j->h * j->w);
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t y = 0; y < j->h; y++)
         threshold_row(j, y, at);
@@ -93,7 +93,7 @@ static void boundary_row(const job *j, int64_t y)
 
 static fv_status decode_boundary(job *j)
 {
-    int threads = fv_threads(j->ctx);
+    int threads = fvi_team(j->ctx, j->h * j->w);
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t y = 0; y < j->h; y++)
         boundary_row(j, y);
@@ -129,7 +129,7 @@ static void number_peaks(job *j)
 static fv_status decode_distance(job *j)
 {
     double at = logit(j->o.threshold);
-    int threads = fv_threads(j->ctx);
+    int threads = fvi_team(j->ctx, j->h * j->w);
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t y = 0; y < j->h; y++)
         distance_row(j, y, at);

@@ -110,7 +110,7 @@ static bool one_label(const uint32_t *labels, int64_t n)
 fv_status fvi_distance(fv_ctx *ctx, const uint32_t *labels, int64_t h,
                        int64_t w, int border, float *out)
 {
-    int threads = fv_threads(ctx);
+    int threads = fvi_team(ctx, h * w);
     /* Alone in the image, an object has only the outside to keep off. */
     if (!border && one_label(labels, h * w))
         border = 1;

@@ -82,7 +82,7 @@ static bool same(const job *j, uint32_t label, int64_t y, int64_t x)
 
 static void mark_borders(job *j)
 {
-    int threads = fv_threads(j->ctx);
+    int threads = fvi_team(j->ctx, j->h * j->w);
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t y = 0; y < j->h; y++)
         for (int64_t x = 0; x < j->w; x++) {
@@ -178,7 +178,7 @@ static int64_t most_runs(const job *j)
 
 static fv_status take_room(job *j)
 {
-    size_t threads = (size_t)fv_threads(j->ctx);
+    size_t threads = (size_t)fvi_team(j->ctx, j->h * j->w);
     size_t numbers = (size_t)j->out.count * (size_t)j->out.channels;
     j->hull_room = 3 * most_runs(j);
     j->hull =
@@ -197,7 +197,7 @@ static fv_status measure(job *j)
     FV_TRY(group(j));
     FV_TRY(take_room(j));
     mark_borders(j);
-    int threads = fv_threads(j->ctx);
+    int threads = fvi_team(j->ctx, j->h * j->w);
     int64_t n = j->out.count;
     /* object k goes to thread k mod threads: big ones seldom come together */
 #pragma omp parallel for schedule(static) num_threads(threads)

@@ -24,7 +24,7 @@ static void gray_row(const float *v, int64_t w, int64_t channels, uint8_t *rgb)
 
 static fv_status draw_image(fv_ctx *ctx, fv_tensor plane, uint8_t *rgb)
 {
-    int threads = fv_threads(ctx);
+    int threads = fvi_team(ctx, fv_count(plane));
     int64_t w = plane.dim[1], channels = plane.dim[2];
     float *copy = fvi_alloc(ctx, (size_t)fv_count(plane) * sizeof *copy);
     if (!copy)
@@ -62,7 +62,7 @@ static void outline_row(const uint32_t *labels, const float *depth, int64_t w,
 static fv_status draw_outlines(fv_ctx *ctx, const uint32_t *labels, int64_t h,
                                int64_t w, uint8_t *rgb)
 {
-    int threads = fv_threads(ctx);
+    int threads = fvi_team(ctx, h * w);
     fvi_tally color = {.ctx = ctx};
     float width = h >= LARGE && w >= LARGE ? 2 : 1;
     float *depth = fvi_alloc(ctx, (size_t)(h * w) * sizeof *depth);

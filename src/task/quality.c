@@ -31,7 +31,7 @@ static double sum_squares(const float *a, const float *b, int64_t n)
 static fv_status mean_square(fv_ctx *ctx, const float *a, const float *b,
                              int64_t n, double *out)
 {
-    int threads = fv_threads(ctx);
+    int threads = fvi_team(ctx, n);
     int64_t chunks = (n + CHUNK - 1) / CHUNK;
     double *part = fvi_alloc(ctx, (size_t)chunks * sizeof *part), sum = 0;
     if (!part)
@@ -118,7 +118,7 @@ static double row_similarity(const double *col, int64_t w,
 static fv_status ssim_dense(fv_ctx *ctx, fv_tensor truth, fv_tensor image,
                             double range, double *out)
 {
-    int threads = fv_threads(ctx);
+    int threads = fvi_team(ctx, fv_count(truth));
     int64_t w = truth.dim[1], rows = truth.dim[0] - WINDOW + 1;
     int64_t strip = (rows + threads - 1) / threads;
     const float *a = truth.data, *b = image.data;

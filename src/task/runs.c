@@ -24,7 +24,7 @@ static int64_t row_runs(const uint32_t *row, int64_t w, int32_t y,
 fv_status fvi_runs_new(fv_ctx *ctx, const uint32_t *labels, int64_t h,
                        int64_t w, bool background, fvi_runs *out)
 {
-    int threads = fv_threads(ctx);
+    int threads = fvi_team(ctx, h * w);
     fvi_runs r = {.height = h, .width = w};
     r.first = fvi_calloc(ctx, (size_t)h + 1, sizeof *r.first);
     if (!r.first)
@@ -100,7 +100,7 @@ fv_status fvi_runs_join(fv_ctx *ctx, const fvi_runs *r, int reach,
         return FV_ENOMEM;
     for (int64_t i = 0; i < r->count; i++)
         up[i] = (uint32_t)i;
-    int threads = fv_threads(ctx);
+    int threads = fvi_team(ctx, r->height * r->width);
     int64_t h = r->height, strip = (h + threads - 1) / threads;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int t = 0; t < threads; t++)
@@ -118,7 +118,7 @@ fv_status fvi_runs_join(fv_ctx *ctx, const fvi_runs *r, int reach,
 
 void fvi_runs_paint(fv_ctx *ctx, const fvi_runs *r, uint32_t *labels)
 {
-    int threads = fv_threads(ctx);
+    int threads = fvi_team(ctx, r->height * r->width);
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t y = 0; y < r->height; y++)
         for (int64_t i = r->first[y]; i < r->first[y + 1]; i++)

@@ -78,7 +78,7 @@ static bool borders(const truth *t, int64_t y, int64_t x)
 
 static void classify(truth *t)
 {
-    int threads = fv_threads(t->ctx);
+    int threads = fvi_team(t->ctx, t->h * t->w);
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t y = 0; y < t->h; y++)
         for (int64_t x = 0; x < t->w; x++) {

@@ -9,6 +9,12 @@
 
 /* ---- planes ---- */
 
+/* Threads worth waking for work on so many pixels. */
+static inline int fvi_team(const fv_ctx *ctx, int64_t pixels)
+{
+    return pixels < 1 << 16 ? 1 : fv_threads(ctx);
+}
+
 /* FV_ESHAPE unless `t` has this dtype and number of axes; FV_EINVAL when it
  * has more pixels than 32-bit numbers can name. `want` is for the sentence. */
 fv_status fvi_want(fv_ctx *ctx, const char *name, fv_tensor t, fv_dtype dtype,

@@ -107,9 +107,15 @@ static void many_objects_stay_apart(void **state)
 static void measuring_does_not_depend_on_threads(void **state)
 {
     (void)state;
-    fv_tensor labels = golden_as("measure", "labels", FV_U32);
-    fv_tensor image = golden_as("measure", "image", FV_F32);
+    enum { SIDE = 300 };
+    fv_tensor labels = new_labels(SIDE, SIDE);
+    fv_tensor image = new_tensor(FV_F32, 3, SIDE, SIDE, 2);
     fv_objects one, many;
+    for (int64_t i = 0; i < SIDE * SIDE; i++)
+        ((uint32_t *)labels.data)[i] =
+            (uint32_t)(draw(5) ? i / SIDE / 9 * 40 + i % SIDE / 13 : 0);
+    for (int64_t i = 0; i < SIDE * SIDE * 2; i++)
+        ((float *)image.data)[i] = (float)draw(1000) / 7;
     fv_set_threads(ctx, 1);
     assert_ok(fv_measure(ctx, labels, image, &one));
     for (int t = 2; t < 5; t++) {

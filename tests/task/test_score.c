@@ -189,8 +189,8 @@ static void quality_is_bit_identical_for_any_threads(void **state)
 {
     (void)state;
     double psnr[3], ssim[3];
-    fv_tensor a = new_tensor(FV_F32, 2, 90, 133, 1);
-    fv_tensor b = new_tensor(FV_F32, 2, 90, 133, 1);
+    fv_tensor a = new_tensor(FV_F32, 2, 290, 333, 1);
+    fv_tensor b = new_tensor(FV_F32, 2, 290, 333, 1);
     for (int64_t i = 0; i < fv_count(a); i++) {
         ((float *)a.data)[i] = (float)draw(1000) / 7;
         ((float *)b.data)[i] = ((float *)a.data)[i] + (float)draw(100) / 9;

@@ -1,0 +1,190 @@
+/* Memory that is refused: every call of src/task is repeated with its first,
+ * second, third ... allocation failing. It says so, keeps nothing, leaves no
+ * file, and works when there is memory again. */
+#include "task_test.h"
+
+static int64_t until_refusal; /* allocations granted; below 0: all */
+
+static void *grant(void *user, size_t size)
+{
+    (void)user;
+    if (until_refusal == 0)
+        return NULL;
+    until_refusal--;
+    return aligned_alloc(64, (size + 63) / 64 * 64);
+}
+
+static void release(void *user, void *block)
+{
+    (void)user;
+    free(block);
+}
+
+static int make(void **state)
+{
+    static const fv_allocator allocator = {grant, release, NULL};
+    (void)state;
+    until_refusal = -1;
+    gold = golden_read("task.txt");
+    return fv_ctx_new(&allocator, &ctx) != FV_OK;
+}
+
+enum { SIDE = 24 };
+static fv_tensor labels, other, maps, mask, image, plane, thin;
+static char path[600];
+
+static void fill(void)
+{
+    uint32_t *v = labels.data;
+    for (int i = 0; i < SIDE * SIDE; i++) {
+        int y = i / SIDE, x = i % SIDE;
+        bool hole = y % 8 == 3 && x % 8 == 3;
+        v[i] = y % 8 < 6 && x % 8 < 6 && !hole
+                   ? (uint32_t)(y / 8 * 70000 + x / 8 + 1)
+                   : 0;
+        ((uint8_t *)mask.data)[i] = v[i] != 0;
+        ((float *)plane.data)[i] = (float)x;
+        for (int c = 0; c < 3; c++)
+            ((float *)maps.data)[3 * i + c] = (v[i] != 0) == (c > 0) ? 4 : -4;
+    }
+}
+
+static fv_status decode_by(fv_target t)
+{
+    int64_t n;
+    fv_decode_options o = fv_decode_default();
+    return fv_decode(ctx, t, fv_slice(maps, 2, 0, fv_target_maps(t)), o, other,
+                     &n);
+}
+
+static fv_status cell(void)
+{
+    return decode_by(FV_TARGET_CELL);
+}
+
+static fv_status boundary(void)
+{
+    return decode_by(FV_TARGET_BOUNDARY);
+}
+
+static fv_status distance(void)
+{
+    return decode_by(FV_TARGET_DISTANCE);
+}
+
+static fv_status truth(void)
+{
+    return fv_target_fill(ctx, FV_TARGET_BOUNDARY, thin, plane);
+}
+
+static fv_status components(void)
+{
+    int64_t n;
+    return fv_connected_components(ctx, mask, 8, other, &n);
+}
+
+static fv_status watershed(void)
+{
+    return fv_watershed(ctx, image, mask, labels);
+}
+
+static fv_status clean(void)
+{
+    int64_t n;
+    return fv_clean_labels(ctx, labels, 3, 1, &n);
+}
+
+static fv_status match(void)
+{
+    double iou = 0.3;
+    fv_match m;
+    return fv_match_labels(ctx, labels, fv_slice(labels, 0, 0, SIDE), 1, &iou,
+                           &m);
+}
+
+static fv_status quality(void)
+{
+    double v;
+    FV_TRY(fv_psnr(ctx, image, image, 1, &v));
+    return fv_ssim(ctx, image, image, 1, &v);
+}
+
+static fv_status measure(void)
+{
+    fv_objects o = {0};
+    FV_TRY(fv_measure(ctx, labels, plane, &o));
+    fv_status status = fv_objects_write_csv(ctx, path, &o, NULL);
+    fv_objects_free(ctx, &o);
+    return status;
+}
+
+static fv_status rois(void)
+{
+    return fv_rois_write(ctx, path, labels);
+}
+
+static fv_status geojson(void)
+{
+    return fv_geojson_write(ctx, path, labels);
+}
+
+static fv_status overlay(void)
+{
+    return fv_overlay_write(ctx, path, plane, labels);
+}
+
+static fv_status (*const calls[])(void) = {
+    cell,  boundary, distance, truth, components, watershed, clean,
+    match, quality,  measure,  rois,  geojson,    overlay,
+};
+
+static void repeat(fv_status (*call)(void))
+{
+    size_t before, after, peak;
+    for (int64_t n = 0; n < 10000; n++) {
+        fill();
+        unlink(path);
+        fv_memory(ctx, &before, &peak);
+        until_refusal = n;
+        fv_status status = call();
+        bool refused = until_refusal == 0;
+        until_refusal = -1;
+        fv_memory(ctx, &after, &peak);
+        assert_int_equal(before, after);
+        if (status == FV_OK && !refused)
+            return;
+        if (status != FV_OK) {
+            assert_int_equal(status, FV_ENOMEM);
+            assert_false(fvi_is_file(path));
+        }
+    }
+    fail_msg("more than 10000 allocations");
+}
+
+static void refused_memory_is_told_and_survived(void **state)
+{
+    (void)state;
+    snprintf(path, sizeof path, "/tmp/fovea_memory_test_%d.png", (int)getpid());
+    labels = new_labels(SIDE, SIDE);
+    other = new_labels(SIDE, SIDE);
+    maps = new_tensor(FV_F32, 3, SIDE, SIDE, 3);
+    mask = new_tensor(FV_U8, 2, SIDE, SIDE, 1);
+    image = new_tensor(FV_F32, 2, SIDE, SIDE, 1);
+    plane = new_tensor(FV_F32, 3, SIDE, SIDE, 1);
+    thin = new_labels(SIDE, SIDE);
+    ((uint32_t *)thin.data)[30] = 5; /* one pixel: keeps its middle */
+    for (size_t k = 0; k < sizeof calls / sizeof *calls; k++)
+        repeat(calls[k]);
+    unlink(path);
+    fv_tensor all[] = {labels, other, maps, mask, image, plane, thin};
+    for (int k = 0; k < 7; k++)
+        free(all[k].data);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refused_memory_is_told_and_survived),
+    };
+    return cmocka_run_group_tests(tests, make, teardown);
+}
