@@ -84,7 +84,7 @@ static inline void tiny_add_page(tiny *t, const tiny_page *p)
     tiny_tag(t, &at, 277, SHORT, 1, 1);
     tiny_tag(t, &at, 278, LONG, 1, (uint32_t)p->height);
     tiny_tag(t, &at, 279, LONG, 1,
-             (uint32_t)(p->width * p->height * p->bits / 8));
+             (uint32_t)((int64_t)p->width * p->height * p->bits / 8));
     if (p->per_unit > 0) {
         tiny_tag(t, &at, 282, RATIONAL, 1, (uint32_t)ratio);
         tiny_tag(t, &at, 283, RATIONAL, 1, (uint32_t)ratio);
