@@ -87,7 +87,9 @@ fv_status fvi_image_load(fv_ctx *ctx, const char *path, const fv_limits *limits,
     if (l.limits.max_bytes <= 0)
         l.limits.max_bytes = (int64_t)8 << 30;
     FV_TRY(open_file(&l));
+    fvi_plain_numbers plain = fvi_plain_begin();
     fv_status status = dispatch(&l, out);
+    fvi_plain_end(plain);
     fclose(l.file);
     return status;
 }

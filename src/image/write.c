@@ -24,8 +24,12 @@ fv_status fv_image_write(fv_ctx *ctx, const char *path, const fv_image *im)
                         path);
     for (size_t i = 0; i < sizeof writers / sizeof writers[0]; i++) {
         size_t m = strlen(writers[i].ending);
-        if (n > m && strcasecmp(path + n - m, writers[i].ending) == 0)
-            return writers[i].write(ctx, path, im);
+        if (n <= m || strcasecmp(path + n - m, writers[i].ending) != 0)
+            continue;
+        fvi_plain_numbers plain = fvi_plain_begin();
+        fv_status status = writers[i].write(ctx, path, im);
+        fvi_plain_end(plain);
+        return status;
     }
     return fvi_fail(ctx, FV_ENOTSUP,
                     "%s: unknown ending, expected .tif, .png or .npy", path);
