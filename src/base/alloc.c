@@ -1,5 +1,6 @@
 /* Counted memory: every block knows its size, so a context knows what it
- * holds, and big blocks ask for huge pages (page faults cost more than sums). */
+ * holds, and big blocks ask for huge pages (a page fault costs more than many
+ * sums). */
 #define _DEFAULT_SOURCE
 #include "base/ctx.h"
 

@@ -107,6 +107,8 @@ void fvi_names_free(fv_ctx *ctx, fvi_names *names);
 char *fvi_path_join(fv_ctx *ctx, const char *folder, const char *name);
 /* "a/b/img.ome.tif" -> "img": file name without folder and known endings. */
 char *fvi_path_stem(fv_ctx *ctx, const char *path);
+/* The same of a name without folder, as a number of its first characters. */
+size_t fvi_stem_length(const char *name);
 
 /* ---- random numbers ---- */
 

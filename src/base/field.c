@@ -1,4 +1,4 @@
-/* Option structs described by tables: one reader for every source of options. */
+/* Option structs described by tables: one reader for all sources of options. */
 #include "fovea/field.h"
 #include "base/base.h"
 

@@ -119,23 +119,36 @@ char *fvi_path_join(fv_ctx *ctx, const char *folder, const char *name)
     return t.data;
 }
 
-char *fvi_path_stem(fv_ctx *ctx, const char *path)
+/* The last dot among the first `n` characters, or `n`. */
+static size_t last_dot(const char *name, size_t n)
+{
+    for (size_t i = n; i-- > 0;)
+        if (name[i] == '.')
+            return i;
+    return n;
+}
+
+size_t fvi_stem_length(const char *name)
 {
     static const char *const endings[] = {".tif",  ".tiff", ".png",  ".jpg",
                                           ".jpeg", ".npy",  ".fovea"};
-    const char *slash = strrchr(path, '/');
-    char *stem = fvi_strdup(ctx, slash ? slash + 1 : path);
-    if (!stem)
-        return NULL;
-    char *dot = strrchr(stem, '.');
-    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++) {
-        if (strcasecmp(dot, endings[i]) == 0) {
-            *dot = '\0';
-            char *ome = strrchr(stem, '.');
-            if (ome && strcasecmp(ome, ".ome") == 0)
-                *ome = '\0';
-            break;
-        }
+    size_t n = strlen(name), dot = last_dot(name, n);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        if (strcasecmp(name + dot, endings[i]) != 0)
+            continue;
+        size_t ome = last_dot(name, dot);
+        bool both = dot - ome == 4 && strncasecmp(name + ome, ".ome", 4) == 0;
+        return both ? ome : dot;
     }
+    return n;
+}
+
+char *fvi_path_stem(fv_ctx *ctx, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    char *stem = fvi_strdup(ctx, name);
+    if (stem)
+        stem[fvi_stem_length(name)] = '\0';
     return stem;
 }

@@ -88,8 +88,8 @@ static void mark_gradients(fv_plan *p)
         const fvi_node *n = fvi_node_at(g, id);
         fvi_value *v = &p->value[id - 1];
         if (n->op == FVI_OP_param)
-            v->wants_grad = g->param[n->param].view.trained &&
-                            (p->grads || p->o.dry);
+            v->wants_grad =
+                g->param[n->param].view.trained && (p->grads || p->o.dry);
         else if (n->op == FVI_OP_input)
             v->wants_grad = p->o.keep_all != 0;
         int nx = is_loss(n->op) ? 1 : n->nx;

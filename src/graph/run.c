@@ -57,7 +57,7 @@ fv_status fv_plan_run(fv_ctx *ctx, fv_plan *p)
     return FV_OK;
 }
 
-/* Hands dx[k] to a kernel as it expects: with numbers in it, or marked fresh. */
+/* Hands dx[k] to a kernel as it expects: holding numbers, or marked fresh. */
 static void offer_gradient(fv_plan *p, const fvi_step *s, int k, fv_tensor *dx,
                            unsigned *fresh)
 {
