@@ -37,6 +37,10 @@ typedef struct fv_limits {
  * Reads TIFF (strips, tiles, BigTIFF, multi-page, OME-XML, ImageJ), PNG, JPEG
  * or NPY: decided by the first bytes, not by the name. 12-bit and below become
  * u8 or u16, f16 becomes f32, 64-bit integers become f64; values are kept.
+ * Unsigned TIFF counts whose 0 is white are inverted and palettes become RGB,
+ * except in files of ImageJ, where both are for display only. Pages without a
+ * meaning are Z. A resolution of TIFF or PNG is a pitch when finer than 10 um;
+ * coarser ones are print densities.
  * FV_EIO, FV_EFORMAT, FV_ENOTSUP (with the codec), FV_ENOMEM. `limits` may be
  * NULL. On failure `*out` is untouched.
  */

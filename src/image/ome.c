@@ -204,14 +204,15 @@ static void advance(const fvi_stack *s, int64_t blocks, int64_t at[3])
 }
 
 static void place_block(const fvi_stack *s, const block *b, int64_t blocks,
-                        int64_t step, int64_t pages)
+                        int64_t step, int64_t pages, int64_t *budget)
 {
     int64_t at[3] = {b->t, b->z, b->c / step};
     int64_t ifd = b->ifd >= 0 ? b->ifd : 0;
     int64_t count = b->count >= 0 ? b->count : b->ifd >= 0 ? 1 : s->planes;
     if (at[0] >= s->t || at[1] >= s->z || at[2] >= blocks)
         return;
-    for (; count > 0 && at[0] < s->t && ifd < pages; count--, ifd++) {
+    for (; count > 0 && at[0] < s->t && ifd<pages && * budget> 0;
+         count--, ifd++, (*budget)--) {
         s->page[(at[0] * s->z + at[1]) * blocks + at[2]] = (int32_t)ifd;
         advance(s, blocks, at);
     }
@@ -222,17 +223,18 @@ static fv_status place_planes(fvi_load *l, const parser *p, int64_t blocks,
 {
     static const block all = {.ifd = -1, .count = -1};
     bool elsewhere = false;
+    int64_t budget = 4 * s->planes + 65536; /* of planes named twice */
     s->page = fvi_calloc(l->ctx, (size_t)s->planes, sizeof s->page[0]);
     if (!s->page)
         return FV_ENOMEM;
     for (int64_t k = 0; k < s->planes; k++)
         s->page[k] = -1;
     if (p->count == 0)
-        place_block(s, &all, blocks, step, pages);
+        place_block(s, &all, blocks, step, pages, &budget);
     for (int i = 0; i < p->count; i++) {
         elsewhere = elsewhere || p->blocks[i].elsewhere;
         if (!p->blocks[i].elsewhere)
-            place_block(s, &p->blocks[i], blocks, step, pages);
+            place_block(s, &p->blocks[i], blocks, step, pages, &budget);
     }
     for (int64_t k = 0; k < s->planes; k++)
         if (s->page[k] < 0)
