@@ -19,8 +19,8 @@ FV_C_BEGIN
 
 /*
  * -log softmax(pred)[target]. target (N,...,1) holds class numbers 0..K-1; a
- * negative target is ignored. `class_weight` holds K numbers (copied) or is
- * NULL; it multiplies `weight`, and the mean divides by the sum of both, as
+ * negative target is ignored, one that is no class number makes the loss NaN.
+ * `class_weight` holds K numbers >= 0 (copied) or is NULL; it multiplies `weight`, and the mean divides by the sum of both, as
  * in PyTorch. K <= 64 with class weights. pred holds logits, in nats;
  * computed with log-sum-exp: finite for any finite logits.
  */
