@@ -37,7 +37,10 @@ static fv_status add(cli *c, inputs *in, const char *path)
         in->room = room;
     }
     in->path[in->count] = fvi_strdup(c->ctx, path);
-    return in->path[in->count] ? (in->count++, FV_OK) : FV_ENOMEM;
+    if (!in->path[in->count])
+        return FV_ENOMEM;
+    in->count++;
+    return FV_OK;
 }
 
 static bool is_our_own(fv_ctx *ctx, const char *name)

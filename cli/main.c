@@ -6,9 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-extern const fv_cmd cmd_segment, cmd_train, cmd_tune, cmd_score, cmd_measure,
-    cmd_info, cmd_check, cmd_plan, cmd_models, cmd_synth, cmd_doctor, cmd_help;
-
 const fv_cmd *const fv_cmds[] = {
     &cmd_segment, &cmd_train, &cmd_tune, &cmd_score,  &cmd_measure,
     &cmd_info,    &cmd_check, &cmd_plan, &cmd_models, &cmd_synth,

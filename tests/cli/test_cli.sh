@@ -6,6 +6,7 @@ fovea=$1
 here=$(mktemp -d)
 trap 'chmod -R u+rwx "$here"; rm -rf "$here"' EXIT
 cd "$here" || exit 1
+tab=$(printf '\t')
 passed=0 failed=0 skipped=0
 
 good() { passed=$((passed + 1)); }
@@ -96,11 +97,11 @@ check 'images' test -f s/images/field_001.tif -a -f s/labels/field_002.tif
 run 1 'exists, --force replaces it' synth -o s --size 64
 run 0 '' synth -o t --count 2 --size 128 --nuclei 12 --pitch 0.5
 check 'same seed, same bytes' cmp s/images/field_002.tif t/images/field_002.tif
-run 0 'pitch	y 0.5 um' info s/images/field_001.tif
+run 0 "pitch${tab}y 0.5 um" info s/images/field_001.tif
 train="train --task segment --images s/images --labels s/labels
     --config base=4,depth=1 --crop 64 --epochs 2 --steps 5 --batch 1
     --val-fraction 0.5 --test-fraction 0 --warmup 1"
-run 0 'best epoch	' $train -o run
+run 0 "best epoch$tab" $train -o run
 for file in run.json history.csv progress.svg model.fovea last.ckpt; do
     check "run/$file" test -s run/$file
 done
@@ -110,7 +111,7 @@ tail -c 4000 run/model.fovea >a.bin
 tail -c 4000 run2/model.fovea >b.bin
 check 'the same run again gives the same weights' cmp a.bin b.bin
 run 1 'nolabels' $train -o run3 --labels nolabels
-run 0 'target	boundary' info run/model.fovea
+run 0 "target${tab}boundary" info run/model.fovea
 run 0 'good' check run/model.fovea
 run 0 '"good": true' check run/model.fovea --json
 run 0 'parameters' plan run/model.fovea --tile 64
@@ -135,7 +136,7 @@ run 0 '' segment 's/images/*_00?.tif' -o out2 $m --save labels --save maps
 check 'maps' test -s out2/field_002_maps.tif -a ! -e out2/field_002.geojson
 check 'same pixels' cmp out/field_001_labels.tif out2/field_001_labels.tif
 run 0 '"outputs"' segment s/images -o out3 $m --json --save csv
-run 0 'iou	tp	fp	fn' score segment out s/labels
+run 0 "iou${tab}tp${tab}fp${tab}fn" score segment out s/labels
 run 0 '"n": 2' score segment out s/labels --json
 run 0 '1.0000' score segment s/labels s/labels
 run 0 'psnr_db' score restore s/images s/images
@@ -175,9 +176,9 @@ run 1 'text.png' segment text.png -o bad $m
 head -c 4 /dev/zero | npy one.npy 1 1
 run 0 'one.npy' segment one.npy -o tiny $m
 head -c 60 /dev/zero | npy line.npy 1 15
-run 0 'line.npy	0' segment line.npy -o tiny $m
+run 0 "line.npy${tab}0" segment line.npy -o tiny $m
 head -c 16384 /dev/zero | npy flat.npy 64 64
-run 0 'flat.npy	0' segment flat.npy -o tiny $m
+run 0 "flat.npy${tab}0" segment flat.npy -o tiny $m
 check 'constant is told' grep -q 'the same value' err.txt
 {
     head -c 8000 /dev/zero
