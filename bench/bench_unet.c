@@ -1,0 +1,258 @@
+/*
+ * A U-net of the field on one machine: one training step (forward, backward,
+ * Adam) and one inference, on each backend, in turns.
+ *   bench_unet [--depth 3] [--base 32] [--batch 4] [--side 256] [--image 512]
+ *              [--threads 0] [--repeats 9] [--backend NAME] [--ask]
+ * --ask: waits for lines "train" and "infer" on stdin and answers each with
+ * the milliseconds it took, of the clock and of all threads together, so that
+ * a peer can be measured in between.
+ */
+#include <fovea/fovea.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { REPEATS = 99, OUT = 3 };
+
+typedef struct options {
+    int depth, base, batch, side, image, threads, repeats;
+    const char *backend;
+    int ask;
+} options;
+
+/* One network, planned for one backend. */
+typedef struct net {
+    fv_graph *g;
+    fv_plan *plan;
+    fv_val image, truth, loss;
+    float *w; /* parameters, gradients, two moments */
+    size_t n;
+    int64_t step;
+} net;
+
+typedef struct times {
+    double wall, cpu; /* ms */
+} times;
+
+static fv_ctx *ctx;
+
+static void need(fv_status status)
+{
+    if (status == FV_OK)
+        return;
+    fprintf(stderr, "bench_unet: %s\n", fv_message(ctx));
+    exit(1);
+}
+
+static fv_val convolve(fv_graph *g, const char *name, fv_val x, int channels)
+{
+    fv_push(g, "%s", name);
+    x = fv_convolve(g, "", x, (fv_conv){.channels = channels, .no_bias = 1});
+    x = fv_relu(g, fv_batch_norm(g, "norm", x));
+    fv_pop(g);
+    return x;
+}
+
+static fv_val pair(fv_graph *g, fv_val x, int channels, int last)
+{
+    return convolve(g, "conv2", convolve(g, "conv1", x, channels), last);
+}
+
+/* The network of src/nn/arch/unet.c with nearest enlarging; logits. */
+static fv_val unet(fv_graph *g, fv_val x, int base, int depth)
+{
+    fv_val skip[8];
+    for (int level = 0; level < depth; level++) {
+        fv_push(g, "down%d", level);
+        skip[level] = pair(g, x, base << level, base << level);
+        x = fv_max_pool(g, skip[level], 2, 0);
+        fv_pop(g);
+    }
+    fv_push(g, "bottom");
+    x = pair(g, x, base << depth, base << depth >> 1);
+    fv_pop(g);
+    for (int level = depth - 1; level >= 0; level--) {
+        int wide = base << level;
+        fv_push(g, "up%d", level);
+        x = fv_concat(g, skip[level], fv_upsample(g, x, 2, FV_NEAREST));
+        x = pair(g, x, wide, level ? wide / 2 : wide);
+        fv_pop(g);
+    }
+    return fv_convolve(g, "head", x, (fv_conv){.channels = OUT, .kernel = 1});
+}
+
+static void fill(fv_tensor t, int classes)
+{
+    float *x = t.data;
+    for (int64_t i = 0; i < fv_count(t); i++) {
+        unsigned mixed = (unsigned)i * 2654435761u >> 16;
+        x[i] = classes ? (float)(mixed % (unsigned)classes)
+                       : (float)(mixed % 1000u) / 500.0f - 1.0f;
+    }
+}
+
+static net open_net(const options *o, const char *backend, int train)
+{
+    net s = {0};
+    int64_t side = train ? o->side : o->image, batch = train ? o->batch : 1;
+    int64_t x[] = {batch, side, side, 1};
+    fv_tensor in[] = {fv_dense(NULL, FV_F32, 4, x),
+                      fv_dense(NULL, FV_F32, 4, x)};
+    need(fv_graph_new(ctx, &s.g));
+    s.image = fv_input(s.g, "image", 4, (int64_t[]){-1, -1, -1, 1});
+    if (train)
+        s.truth = fv_input(s.g, "truth", 4, (int64_t[]){-1, -1, -1, 1});
+    fv_val y = unet(s.g, s.image, o->base, o->depth);
+    if (train)
+        s.loss = y = fv_loss_cross_entropy(s.g, y, s.truth, (fv_val){0}, NULL);
+    fv_output(s.g, "result", y);
+    need(fv_graph_check(ctx, s.g));
+    s.n = (size_t)fv_param_count(s.g, 0);
+    s.w = calloc(4 * s.n, sizeof *s.w);
+    if (!s.w)
+        exit(1);
+    fv_params_init(s.g, 1, s.w);
+    need(fv_plan_new(ctx, s.g, in,
+                     (fv_plan_options){.mode = train ? FV_TRAIN : FV_INFER,
+                                       .backend = backend},
+                     s.w, train ? s.w + s.n : NULL, &s.plan));
+    fill(fv_plan_at(s.plan, s.image), 0);
+    if (train)
+        fill(fv_plan_at(s.plan, s.truth), OUT);
+    return s;
+}
+
+static void close_net(net *s)
+{
+    fv_plan_free(s->plan);
+    fv_graph_free(s->g);
+    free(s->w);
+}
+
+static double clock_ms(clockid_t which)
+{
+    struct timespec t;
+    clock_gettime(which, &t);
+    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
+}
+
+/* One step or one inference. */
+static times run(net *s, int train)
+{
+    double wall = clock_ms(CLOCK_MONOTONIC);
+    double cpu = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
+    if (train)
+        memset(s->w + s->n, 0, s->n * sizeof *s->w);
+    need(fv_plan_run(ctx, s->plan));
+    if (train) {
+        fv_optim adam = fv_optim_default();
+        need(fv_plan_backward(ctx, s->plan, s->loss));
+        need(fv_optim_step(ctx, s->g, &adam, ++s->step, s->w, s->w + s->n,
+                           s->w + 2 * s->n, s->w + 3 * s->n, NULL));
+    }
+    return (times){clock_ms(CLOCK_MONOTONIC) - wall,
+                   clock_ms(CLOCK_PROCESS_CPUTIME_ID) - cpu};
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static double median(double *t, int n)
+{
+    qsort(t, (size_t)n, sizeof *t, ascending);
+    return t[n / 2];
+}
+
+/* Every backend in turn, round after round. */
+static void compare(const options *o, int train)
+{
+    static const char *const names[] = {NULL, "onednn", "ref"};
+    enum { SIDES = 3 };
+    static double t[SIDES][REPEATS];
+    net s[SIDES];
+    double middle[SIDES];
+    int sides = o->backend ? 1 : SIDES;
+    for (int i = 0; i < sides; i++) {
+        s[i] = open_net(o, o->backend ? o->backend : names[i], train);
+        run(&s[i], train);
+    }
+    for (int r = 0; r < o->repeats; r++)
+        for (int i = 0; i < sides; i++)
+            t[i][r] = run(&s[i], train).wall;
+    for (int i = 0; i < sides; i++) {
+        middle[i] = median(t[i], o->repeats);
+        const char *name = o->backend ? o->backend
+                           : names[i] ? names[i]
+                                      : "best";
+        printf("%s\t%s\t%.2f ms\t%.2f times as long as the first\t%.0f MB\n",
+               train ? "train" : "infer", name, middle[i],
+               middle[i] / middle[0], (double)fv_plan_memory(s[i].plan) / 1e6);
+        close_net(&s[i]);
+    }
+}
+
+static void answer(const options *o)
+{
+    char line[16];
+    net train = open_net(o, o->backend, 1), infer = open_net(o, o->backend, 0);
+    int64_t count = fv_param_count(train.g, 1);
+    printf("%lld parameters\n", (long long)count);
+    fflush(stdout);
+    while (fgets(line, sizeof line, stdin)) {
+        int training = strcmp(line, "train\n") == 0;
+        times t = run(training ? &train : &infer, training);
+        printf("%.3f %.3f\n", t.wall, t.cpu);
+        fflush(stdout);
+    }
+    close_net(&train);
+    close_net(&infer);
+}
+
+static int *number_named(options *o, const char *name)
+{
+    const struct {
+        const char *name;
+        int *value;
+    } all[] = {{"--depth", &o->depth},     {"--base", &o->base},
+               {"--batch", &o->batch},     {"--side", &o->side},
+               {"--image", &o->image},     {"--threads", &o->threads},
+               {"--repeats", &o->repeats}, {"--ask", &o->ask}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (strcmp(all[i].name, name) == 0)
+            return all[i].value;
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    options o = {3, 32, 4, 256, 512, 0, 9, NULL, 0};
+    for (int i = 1; i < argc; i++) {
+        int *value = number_named(&o, argv[i]);
+        if (value == &o.ask)
+            o.ask = 1;
+        else if (value && i + 1 < argc)
+            *value = (int)strtol(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--backend") == 0 && i + 1 < argc)
+            o.backend = argv[++i];
+        else
+            return fprintf(stderr, "bench_unet: what is %s?\n", argv[i]), 2;
+    }
+    o.repeats = o.repeats > REPEATS ? REPEATS : o.repeats;
+    if (fv_ctx_new(NULL, &ctx) != FV_OK || o.depth > 7)
+        return 1;
+    fv_set_threads(ctx, o.threads);
+    if (o.ask) {
+        answer(&o);
+    } else {
+        printf("# %d threads, medians of %d\n", fv_threads(ctx), o.repeats);
+        compare(&o, 1);
+        compare(&o, 0);
+    }
+    fv_ctx_free(ctx);
+    return 0;
+}
