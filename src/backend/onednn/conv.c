@@ -1,6 +1,8 @@
 /* Convolution and its adjoint, any rank, by oneDNN. */
 #include "backend/onednn/node.h"
 
+#include "base/base.h"
+
 static fvi_dn_spec describe(const fvi_problem *p, fvi_dn_kind kind)
 {
     fvi_dn_spec spec = {.kind = kind};
@@ -13,9 +15,23 @@ static fvi_dn_spec describe(const fvi_problem *p, fvi_dn_kind kind)
     return spec;
 }
 
+/* Padding wider than half the kernel: oneDNN's last bits then depend on the
+ * number of threads. */
+static bool padded_too_far(const fvi_window *w)
+{
+    for (int i = 0; i < 3; i++)
+        if (2 * w->pad[i] > w->dilation[i] * (w->kernel[i] - 1))
+            return true;
+    return false;
+}
+
 static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
                          void **state)
 {
+    if (padded_too_far(p->attr))
+        return fvi_fail(ctx, FV_ENOTSUP,
+                        "oneDNN sums in an order that depends on threads when "
+                        "padding is over half the kernel");
     fvi_dn_spec spec = describe(p, FVI_DN_CONV);
     return fvi_dn_prepare(ctx, p, &spec, need, state);
 }
