@@ -1,0 +1,280 @@
+/* Training: the same bits again after any stop, and it learns. */
+#include "train_test.h"
+
+#include "fovea/score.h"
+
+/* A copy of the run folder at step `copy_at`: what a kill would leave. */
+typedef struct watch {
+    int64_t copy_at, cancel_at, steps_seen;
+    const char *from, *to;
+    fv_train_progress last;
+} watch;
+
+static void copy_folder(const char *from, const char *to)
+{
+    fvi_names names;
+    assert_ok(fvi_make_folder(ctx, to));
+    assert_ok(fvi_list_folder(ctx, from, &names));
+    for (size_t i = 0; i < names.count; i++) {
+        char path[512];
+        unsigned char *bytes;
+        size_t size;
+        join(path, from, names.name[i]);
+        assert_ok(fvi_file_read(ctx, path, 1 << 26, &bytes, &size));
+        join(path, to, names.name[i]);
+        assert_ok(fvi_file_write(ctx, path, bytes, size));
+        fvi_free(ctx, bytes);
+    }
+    fvi_names_free(ctx, &names);
+}
+
+static void tell(void *user, const fv_train_progress *p)
+{
+    watch *w = user;
+    w->last = *p;
+    if (p->end_of_epoch)
+        return;
+    w->steps_seen++;
+    if (w->copy_at && p->step == w->copy_at)
+        copy_folder(w->from, w->to);
+    if (w->cancel_at && p->step == w->cancel_at)
+        fv_cancel(ctx);
+}
+
+static fv_model *model_in(const char *run)
+{
+    char path[512];
+    fv_model *m;
+    join(path, run, "model.fovea");
+    assert_ok(fv_model_read(ctx, path, &m));
+    return m;
+}
+
+static void assert_same_model(const char *a, const char *b)
+{
+    fv_model *x = model_in(a), *y = model_in(b);
+    int64_t n = fv_param_count(x->graph, 0);
+    assert_int_equal(n, fv_param_count(y->graph, 0));
+    assert_memory_equal(x->params, y->params, (size_t)n * sizeof(float));
+    assert_memory_equal(&x->decode, &y->decode, sizeof x->decode);
+    fv_model_free(ctx, x);
+    fv_model_free(ctx, y);
+}
+
+/* history.csv without the seconds. */
+static void assert_same_history(const char *a, const char *b)
+{
+    char pa[512], pb[512], x[512], y[512];
+    join(pa, a, "history.csv");
+    join(pb, b, "history.csv");
+    FILE *f = fopen(pa, "r"), *g = fopen(pb, "r");
+    assert_true(f && g);
+    while (fgets(x, sizeof x, f)) {
+        char *u = x, *v = y;
+        assert_non_null(fgets(y, sizeof y, g));
+        for (int column = 0; *u; column++) {
+            size_t n = strcspn(u, ",\n"), k = strcspn(v, ",\n");
+            if (column != 2) {
+                assert_int_equal(n, k);
+                assert_memory_equal(u, v, n);
+            }
+            u += n + 1;
+            v += k + 1;
+        }
+    }
+    assert_null(fgets(y, sizeof y, g));
+    fclose(f);
+    fclose(g);
+}
+
+static void resume_from(const char *run)
+{
+    fv_train_options o;
+    fv_fields_default(fv_train_fields, &o);
+    o.resume = 1;
+    assert_ok(fv_train(ctx, &o, run, NULL, NULL));
+}
+
+static void stopped_runs_end_with_the_same_bits(void **state)
+{
+    (void)state;
+    place p = place_new();
+    char again[512], killed[512], canceled[512];
+    write_disks(p.images, p.labels, 8, 40);
+    join(again, p.root, "again");
+    join(killed, p.root, "killed");
+    join(canceled, p.root, "canceled");
+    fv_train_options o = quick_options(&p);
+    watch w = {.copy_at = 14, .from = p.run, .to = killed};
+    assert_ok(fv_train(ctx, &o, p.run, tell, &w));
+    assert_int_equal(w.steps_seen, 24);
+    assert_ok(fv_train(ctx, &o, again, NULL, NULL));
+    assert_same_model(p.run, again);
+
+    resume_from(killed); /* was in the fourth epoch of six */
+    assert_same_model(p.run, killed);
+    assert_same_history(p.run, killed);
+
+    watch c = {.cancel_at = 10};
+    assert_int_equal(fv_train(ctx, &o, canceled, tell, &c), FV_ECANCEL);
+    assert_int_equal(c.steps_seen, 10);
+    fv_uncancel(ctx);
+    resume_from(canceled);
+    assert_same_model(p.run, canceled);
+    assert_same_history(p.run, canceled);
+    empty_folder(again);
+    empty_folder(killed);
+    empty_folder(canceled);
+    place_free(&p);
+}
+
+static void a_plateau_survives_a_stop(void **state)
+{
+    (void)state;
+    place p = place_new();
+    char killed[512];
+    write_disks(p.images, p.labels, 6, 40);
+    join(killed, p.root, "killed");
+    fv_train_options o = quick_options(&p);
+    o.schedule = "plateau";
+    o.optimizer = "momentum";
+    o.lr = 0.3; /* wild on purpose: it must go back */
+    o.clip = 1;
+    o.lr_patience = 1;
+    o.target = "distance";
+    watch w = {.copy_at = 18, .from = p.run, .to = killed};
+    assert_ok(fv_train(ctx, &o, p.run, tell, &w));
+    assert_true(w.last.lr < 0.3);
+    resume_from(killed);
+    assert_same_model(p.run, killed);
+    assert_same_history(p.run, killed);
+    empty_folder(killed);
+    place_free(&p);
+}
+
+static void damaged_checkpoints_are_refused(void **state)
+{
+    (void)state;
+    place p = place_new();
+    char path[512];
+    unsigned char *bytes;
+    size_t size;
+    write_disks(p.images, p.labels, 4, 40);
+    fv_train_options o = quick_options(&p);
+    o.epochs = 1;
+    assert_ok(fv_train(ctx, &o, p.run, NULL, NULL));
+    join(path, p.run, "last.ckpt");
+    assert_ok(fvi_file_read(ctx, path, 1 << 26, &bytes, &size));
+    o.resume = 1;
+    bytes[size / 2] ^= 1;
+    assert_ok(fvi_file_write(ctx, path, bytes, size));
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EFORMAT, "damaged");
+    assert_ok(fvi_file_write(ctx, path, bytes, 40));
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EFORMAT,
+                 "not a checkpoint");
+    fvi_free(ctx, bytes);
+    unlink(path);
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EIO, "last.ckpt");
+    place_free(&p);
+}
+
+static void bad_runs_say_why(void **state)
+{
+    (void)state;
+    place p = place_new();
+    fv_train_options o = quick_options(&p);
+    write_disks(p.images, p.labels, 1, 40);
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL, "validate");
+    write_disks(p.images, p.labels, 3, 40);
+    o.config = "base=4,dept=2";
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL, "depth");
+    o.config = "base=4,depth=2";
+    o.target = "boundary";
+    o.loss = "dice";
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL, "boundary");
+    o.loss = "plain";
+    o.lr = 1e30;
+    o.optimizer = "sgd";
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EDIVERGED, "step");
+    fv_tensor empty = labels_of(40, 40);
+    for (int i = 0; i < 3; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "disk%d.png", i);
+        write_labels(p.labels, name, empty);
+    }
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL, "empty");
+    free(empty.data);
+    place_free(&p);
+}
+
+/* Objects of a picture no training saw. */
+static double score_unseen(const fv_model *m, int64_t side)
+{
+    int64_t dim[2] = {side, side}, count;
+    const double iou = 0.5;
+    fv_image *im;
+    fv_match match;
+    fv_predictor *p;
+    fv_tensor plane, found, truth = labels_of(side, side);
+    assert_ok(fv_image_new(ctx, FV_U8, "YX", dim, &im));
+    draw_disks(1000, im, truth);
+    assert_ok(fv_image_plane(ctx, im, 0, -1, &plane, NULL));
+    assert_ok(fv_predictor_new(ctx, m, (fv_predict_options){0}, &p));
+    assert_ok(fv_segment(ctx, p, plane, 0, &found, &count));
+    assert_ok(fv_match_labels(ctx, truth, found, 1, &iou, &match));
+    fv_predictor_free(p);
+    fv_plane_free(ctx, &plane);
+    fv_plane_free(ctx, &found);
+    fv_image_free(ctx, im);
+    free(truth.data);
+    return match.ap;
+}
+
+static void learns_disks(const char *target, const char *loss)
+{
+    place p = place_new();
+    fv_train_options o = quick_options(&p);
+    write_disks(p.images, p.labels, 10, 64);
+    o.config = "base=8,depth=2";
+    o.target = target;
+    o.loss = loss;
+    o.steps = 25;
+    o.epochs = 3;
+    o.crop = 64;
+    o.lr = 5e-3;
+    o.warmup = 5;
+    watch w = {0};
+    assert_ok(fv_train(ctx, &o, p.run, tell, &w));
+    fv_model *m = model_in(p.run);
+    assert_int_equal(m->percentile[0], 1);
+    assert_true(m->diameter > 12 && m->diameter < 16);
+    double ap = score_unseen(m, 100);
+    if (ap < 0.8)
+        fail_msg("%s: AP %.3f, validation loss %.4f", target, ap,
+                 w.last.val_loss);
+    fv_model_free(ctx, m);
+    char path[512];
+    join(path, p.run, "progress.svg");
+    assert_true(fvi_is_file(path));
+    place_free(&p);
+}
+
+static void a_small_network_learns_disks(void **state)
+{
+    (void)state;
+    learns_disks("cell", "dice");
+    learns_disks("boundary", "balanced");
+    learns_disks("distance", "plain");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stopped_runs_end_with_the_same_bits),
+        cmocka_unit_test(a_plateau_survives_a_stop),
+        cmocka_unit_test(damaged_checkpoints_are_refused),
+        cmocka_unit_test(bad_runs_say_why),
+        cmocka_unit_test(a_small_network_learns_disks),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
