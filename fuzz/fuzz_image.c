@@ -23,6 +23,7 @@ static void write_file(const uint8_t *data, size_t size)
         snprintf(path, sizeof path, "/tmp/fovea-fuzz-%ld", (long)getpid());
         atexit(remove_file);
     }
+    unlink(path); /* some file systems sync what is cut and written again */
     FILE *f = fopen(path, "wb");
     if (!f || fwrite(data, 1, size, f) != size || fclose(f) != 0)
         abort();
