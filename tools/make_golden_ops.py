@@ -55,7 +55,8 @@ def case(name, inputs, f, wanted=None):
         y.backward(g)
     for i in wanted:
         grad = leaf[i].grad
-        emit(f"{name}/dx{i}", torch.zeros_like(leaf[i]) if grad is None else grad)
+        emit(f"{name}/dx{i}",
+             torch.zeros_like(leaf[i]) if grad is None else grad)
 
 
 # Cases called "many" have more rows than one block of a sum.
@@ -118,7 +119,8 @@ emit("batch_norm_steps/var", norm.running_var)
 
 case("layer_norm", [some(2, 6, 5, 4) * 3 + 50, some(4), some(4)],
      lambda v, a, b: F.layer_norm(v, (4,), a, b, EPS))
-case("layer_norm_rows", [some(300, 2) + torch.tensor([0.0, 5.0]), some(2), some(2)],
+apart = some(300, 2) + torch.tensor([0.0, 5.0])
+case("layer_norm_rows", [apart, some(2), some(2)],
      lambda v, a, b: F.layer_norm(v, (2,), a, b, EPS))
 
 # ---- losses ----
@@ -206,7 +208,8 @@ bce = weighted(lambda a, b: F.binary_cross_entropy_with_logits(
 mse = weighted(lambda a, b: F.mse_loss(a, b, reduction="none"))
 mae = weighted(lambda a, b: F.l1_loss(a, b, reduction="none"))
 assert torch.allclose(mse(p, t), F.mse_loss(p, t), rtol=1e-14)
-far_target = torch.tensor([[0.0, 1.0, 1.0, 0.0], [0.5, 0.0, 1.0, 0.25]]).double()
+far_target = torch.tensor([[0.0, 1.0, 1.0, 0.0],
+                           [0.5, 0.0, 1.0, 0.25]]).double()
 
 for name, f in ("bce", bce), ("dice", dice):
     case(f"{name}_many", [uniform(300, 1), uniform(300, 1), weights(300)], f,

@@ -20,9 +20,10 @@ FV_C_BEGIN
 /*
  * -log softmax(pred)[target]. target (N,...,1) holds class numbers 0..K-1; a
  * negative target is ignored, one that is no class number makes the loss NaN.
- * `class_weight` holds K numbers >= 0 (copied) or is NULL; it multiplies `weight`, and the mean divides by the sum of both, as
- * in PyTorch. K <= 64 with class weights. pred holds logits, in nats;
- * computed with log-sum-exp: finite for any finite logits.
+ * `class_weight` holds K numbers >= 0 (copied) or is NULL; it multiplies
+ * `weight`, and the mean divides by the sum of both, as in PyTorch. K <= 64
+ * with class weights. pred holds logits, in nats; computed with log-sum-exp:
+ * finite for any finite logits.
  */
 FV_API fv_val fv_loss_cross_entropy(fv_graph *g, fv_val pred, fv_val target,
                                     fv_val weight, const float *class_weight);

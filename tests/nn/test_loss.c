@@ -105,8 +105,7 @@ static void shapes_that_do_not_fit_are_named(void **state)
     (void)state;
     fv_graph *g = graph();
     fv_loss_mse(g, input(g, "p", 3), input(g, "t", 2), (fv_val){0});
-    expect_failure(g, FV_ESHAPE,
-                   "mse: target is f32[?,2], expected f32[?,3]");
+    expect_failure(g, FV_ESHAPE, "mse: target is f32[?,2], expected f32[?,3]");
 
     g = graph();
     fv_loss_cross_entropy(g, input(g, "p", 3), input(g, "t", 3), (fv_val){0},
