@@ -169,6 +169,8 @@ static char home[512], place[512];
 bool sandbox_enter(void)
 {
     const char *base = getenv("TMPDIR");
+    if (!base && access("/dev/shm", W_OK) == 0)
+        base = "/dev/shm"; /* hundreds of fsyncs cost nothing there */
     snprintf(place, sizeof place, "%s/fovea-torture-XXXXXX",
              base ? base : "/tmp");
     return getcwd(home, sizeof home) && mkdtemp(place) && chdir(place) == 0;

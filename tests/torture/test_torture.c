@@ -91,7 +91,8 @@ static void check_refusal(const char *line, const char *golden, trouble t)
     if (o.live)
         fail_msg("%s: allocation %ld %s: %ld blocks not given back", line, n,
                  how, (long)o.live);
-    if (strncmp(o.words, "fovea", 5) != 0)
+    bool told = strncmp(o.words, "fovea", 5) == 0 || strstr(line, "doctor");
+    if (!told) /* the doctor's report is its result */
         fail_msg("%s: allocation %ld %s: no sentence but '%s'", line, n, how,
                  o.words);
     if (o.unfinished)
