@@ -1,18 +1,13 @@
 /* model.fovea: the best weights with everything needed to use them. */
 #include "train/run.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Replaces text of the model by `all` (taken over). */
 static fv_status set_json(fv_ctx *ctx, char **text, json_t *all)
 {
-    char *dump = all ? json_dumps(all, JSON_INDENT(1)) : NULL;
+    char *copy = fvi_json_text(ctx, all);
     json_decref(all);
-    if (!dump)
-        return fvi_fail(ctx, FV_ENOMEM, "out of memory");
-    char *copy = fvi_strdup(ctx, dump);
-    free(dump);
     if (!copy)
         return FV_ENOMEM;
     fvi_free(ctx, *text);

@@ -1,7 +1,6 @@
 /* run.json and history.csv: what was asked, and what came of it. */
 #include "train/run.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static json_t *value_of(const fv_field *f, const fv_train_options *o)
@@ -24,7 +23,22 @@ json_t *fvi_options_json(const fv_train_options *o)
     return all;
 }
 
-/* Writes `value` as run.json or another file of the run. */
+char *fvi_json_text(fv_ctx *ctx, const json_t *value)
+{
+    size_t size = json_dumpb(value, NULL, 0, JSON_INDENT(2));
+    if (!size) {
+        (void)fvi_fail(ctx, FV_ENOMEM, "no memory for a JSON object");
+        return NULL;
+    }
+    char *text = fvi_alloc(ctx, size + 1);
+    if (!text)
+        return NULL;
+    json_dumpb(value, text, size, JSON_INDENT(2));
+    text[size] = '\0';
+    return text;
+}
+
+/* Writes run.json or another file of the run. */
 static fv_status write_text(const fvi_run *r, const char *name,
                             const char *text, size_t size)
 {
@@ -44,12 +58,12 @@ fv_status fvi_log_options(const fvi_run *r)
         (json_int_t)fv_param_count(r->net.graph, 1), "steps_per_epoch",
         (json_int_t)r->steps, "plan_bytes", (json_int_t)fv_plan_memory(r->plan),
         "architecture", r->model->arch->name, "data", r->names);
-    char *text = all ? json_dumps(all, JSON_INDENT(2)) : NULL;
+    char *text = fvi_json_text(r->ctx, all);
     json_decref(all);
     if (!text)
-        return fvi_fail(r->ctx, FV_ENOMEM, "run.json: out of memory");
+        return FV_ENOMEM;
     fv_status status = write_text(r, "run.json", text, strlen(text));
-    free(text);
+    fvi_free(r->ctx, text);
     return status;
 }
 

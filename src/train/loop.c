@@ -34,6 +34,16 @@ static double seconds_left(const fvi_run *r)
     return (fvi_clock() - r->first) / done * left;
 }
 
+/* Of a run against the clock: what the pace so far makes likely. */
+static int64_t steps_in_all(const fvi_run *r)
+{
+    if (!(r->o.minutes > 0))
+        return r->steps * r->o.epochs;
+    double pace = (double)r->state.step / fmax(elapsed(r), 1e-3);
+    int64_t steps = (int64_t)(pace * budget(r));
+    return steps > r->state.step ? steps : r->state.step;
+}
+
 /* The learning rate follows the steps, or the share of the time that is over.*/
 double fvi_lr_factor(const fvi_run *r)
 {
@@ -54,12 +64,13 @@ double fvi_lr_factor(const fvi_run *r)
 static void tell(fvi_run *r, double loss, bool end_of_epoch)
 {
     const fvi_state *s = &r->state;
+    int64_t steps = steps_in_all(r);
     if (!r->tell)
         return;
     fv_train_progress p = {.step = s->step,
-                           .steps = r->steps * r->o.epochs,
-                           .epoch = (int)s->epoch,
-                           .epochs = r->o.epochs,
+                           .steps = steps,
+                           .epoch = (int)s->epoch + !end_of_epoch,
+                           .epochs = (int)((steps + r->steps - 1) / r->steps),
                            .end_of_epoch = end_of_epoch,
                            .loss = loss,
                            .lr = r->optim.lr,

@@ -126,6 +126,9 @@ fv_status fvi_checkpoint_read(fvi_run *r);
 fv_status fvi_log_options(const fvi_run *r);
 fv_status fvi_log_history(const fvi_run *r);
 json_t *fvi_options_json(const fv_train_options *o);
+/* An object as text (fvi_free); NULL, with the sentence set, when that or
+ * making the object ran out of memory. */
+char *fvi_json_text(fv_ctx *ctx, const json_t *value);
 /* The options in a run.json; `*words` owns their text (json_decref). */
 fv_status fvi_options_read(fv_ctx *ctx, const char *path, fv_train_options *o,
                            json_t **words);
