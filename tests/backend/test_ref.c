@@ -3,29 +3,24 @@
  * and the native ones. */
 #include "backend/backend.h"
 #include "base/base.h"
+#include "context.h"
 #include "golden.h"
 
 #include <omp.h>
 
-static fv_ctx *ctx;
 static golden gold;
 static const fvi_backend *single = &fvi_backend_ref; /* float kernels */
 
 static int setup(void **state)
 {
-    (void)state;
     gold = golden_read("ops.txt");
-    return fv_ctx_new(NULL, &ctx) != FV_OK;
+    return open_context(state);
 }
 
 static int teardown(void **state)
 {
-    size_t live, peak;
-    (void)state;
     golden_free(&gold);
-    fv_memory(ctx, &live, &peak);
-    fv_ctx_free(ctx);
-    return live != 0;
+    return close_context(state);
 }
 
 /* ---- running one kernel ---- */

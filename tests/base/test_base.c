@@ -1,24 +1,7 @@
 /* The base floor: text, random numbers, files, memory accounting, fields. */
 #include "base/base.h"
+#include "context.h"
 #include "fovea/field.h"
-#include "fvtest.h"
-
-static fv_ctx *ctx;
-
-static int setup(void **state)
-{
-    (void)state;
-    return fv_ctx_new(NULL, &ctx) != FV_OK;
-}
-
-static int teardown(void **state)
-{
-    size_t live, peak;
-    (void)state;
-    fv_memory(ctx, &live, &peak);
-    fv_ctx_free(ctx);
-    return live != 0; /* every block was given back */
-}
 
 /* Known answers of Philox 4x32-10 from the authors' kat_vectors. */
 static void philox_gives_the_published_numbers(void **state)
@@ -180,5 +163,5 @@ int main(void)
         cmocka_unit_test(fields_parse_and_explain),
         cmocka_unit_test(files_are_all_or_nothing),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, open_context, close_context);
 }

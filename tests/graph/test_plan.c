@@ -1,26 +1,9 @@
 /* Graphs and plans: shapes, sticky errors, memory, fusion, gradients. */
 #include "base/base.h"
+#include "context.h"
 #include "fovea/arch.h"
 #include "fovea/plan.h"
-#include "fvtest.h"
 #include "graph/plan_internal.h"
-
-static fv_ctx *ctx;
-
-static int setup(void **state)
-{
-    (void)state;
-    return fv_ctx_new(NULL, &ctx) != FV_OK;
-}
-
-static int teardown(void **state)
-{
-    size_t live, peak;
-    (void)state;
-    fv_memory(ctx, &live, &peak);
-    fv_ctx_free(ctx);
-    return live != 0;
-}
 
 typedef struct net {
     fv_graph *g;
@@ -288,5 +271,5 @@ int main(void)
         cmocka_unit_test(receptive_field_counts_pixels),
         cmocka_unit_test(dry_plans_allocate_nothing_big),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, open_context, close_context);
 }

@@ -1,6 +1,7 @@
 /* Twenty training steps from the same weights on the same batches give the
  * losses that PyTorch gives (tools/make_golden_curves.py). */
 #include "base/base.h"
+#include "context.h"
 #include "fovea/arch.h"
 #include "fovea/loss.h"
 #include "fovea/optim.h"
@@ -9,24 +10,18 @@
 
 enum { STEPS = 20, BATCHES = 4, MAX_INPUTS = 4 };
 
-static fv_ctx *ctx;
 static golden gold;
 
 static int setup(void **state)
 {
-    (void)state;
     gold = golden_read("curves.txt");
-    return fv_ctx_new(NULL, &ctx) != FV_OK;
+    return open_context(state);
 }
 
 static int teardown(void **state)
 {
-    size_t live, peak;
-    (void)state;
     golden_free(&gold);
-    fv_memory(ctx, &live, &peak);
-    fv_ctx_free(ctx);
-    return live != 0;
+    return close_context(state);
 }
 
 #define must(call)                           \

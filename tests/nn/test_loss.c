@@ -1,26 +1,9 @@
 /* Losses as graph values: sums of them, what they refuse, no gradient to the
  * truth. The numbers of each loss are tested with the kernels. */
 #include "base/base.h"
+#include "context.h"
 #include "fovea/loss.h"
 #include "fovea/plan.h"
-#include "fvtest.h"
-
-static fv_ctx *ctx;
-
-static int setup(void **state)
-{
-    (void)state;
-    return fv_ctx_new(NULL, &ctx) != FV_OK;
-}
-
-static int teardown(void **state)
-{
-    size_t live, peak;
-    (void)state;
-    fv_memory(ctx, &live, &peak);
-    fv_ctx_free(ctx);
-    return live != 0;
-}
 
 static fv_graph *graph(void)
 {
@@ -186,5 +169,5 @@ int main(void)
         cmocka_unit_test(class_weights_have_limits),
         cmocka_unit_test(one_value_may_be_both_inputs),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, open_context, close_context);
 }

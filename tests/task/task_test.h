@@ -5,38 +5,24 @@
  * random numbers. */
 
 #include "base/base.h"
+#include "context.h"
 #include "fovea/score.h"
 #include "fovea/segment.h"
 #include "golden.h"
 
-static fv_ctx *ctx;
 static golden gold;
 
 static inline int setup(void **state)
 {
-    (void)state;
     gold = golden_read("task.txt");
-    return fv_ctx_new(NULL, &ctx) != FV_OK;
+    return open_context(state);
 }
 
 static inline int teardown(void **state)
 {
-    size_t live, peak;
-    (void)state;
-    fv_memory(ctx, &live, &peak);
-    assert_int_equal(live, 0);
     golden_free(&gold);
-    fv_ctx_free(ctx);
-    return 0;
+    return close_context(state);
 }
-
-#define assert_ok(call)                                            \
-    do {                                                           \
-        fv_status status_ = (call);                                \
-        if (status_ != FV_OK)                                      \
-            fail_msg("%s: %s: %s", #call, fv_status_name(status_), \
-                     fv_message(ctx));                             \
-    } while (0)
 
 /* A zeroed tensor; free its data with free(). */
 static inline fv_tensor new_tensor(fv_dtype dtype, int ndim, int64_t h,

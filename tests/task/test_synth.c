@@ -1,30 +1,13 @@
 /* The simulator against its own model: counts, photon transfer, optics, truth,
  * seeds and threads. */
 #include "base/base.h"
+#include "context.h"
 #include "fovea/synth.h"
-#include "fvtest.h"
 
 enum { MOST = 512 * 512 };
 static float image[MOST], other[MOST];
 static uint32_t truth[MOST], other_truth[MOST];
 static uint16_t image16[MOST];
-static fv_ctx *ctx;
-
-static int setup(void **state)
-{
-    (void)state;
-    return fv_ctx_new(NULL, &ctx) != FV_OK;
-}
-
-static int teardown(void **state)
-{
-    size_t live, peak;
-    (void)state;
-    fv_memory(ctx, &live, &peak);
-    fv_ctx_free(ctx);
-    return live != 0;
-}
-
 static int64_t simulate(const fv_synth *s, float *pixels, uint32_t *labels)
 {
     int64_t dim[2] = {s->height, s->width}, count = -1;
@@ -359,5 +342,5 @@ int main(void)
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(refused_memory_is_an_error),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, open_context, close_context);
 }

@@ -1,22 +1,7 @@
 /* Tensor views: extents, strides, slices, conversions. */
 #include "base/base.h"
+#include "context.h"
 #include "fovea/tensor.h"
-#include "fvtest.h"
-
-static fv_ctx *ctx;
-
-static int setup(void **state)
-{
-    (void)state;
-    return fv_ctx_new(NULL, &ctx) != FV_OK;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fv_ctx_free(ctx);
-    return 0;
-}
 
 static void dense_views_refuse_what_cannot_be(void **state)
 {
@@ -79,5 +64,5 @@ int main(void)
         cmocka_unit_test(slices_share_and_describe),
         cmocka_unit_test(conversion_rounds_and_clamps),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, open_context, close_context);
 }

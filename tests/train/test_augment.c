@@ -272,5 +272,5 @@ int main(void)
         cmocka_unit_test(blur_keeps_the_sum),
         cmocka_unit_test(wrong_shapes_are_named),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, close_context);
 }

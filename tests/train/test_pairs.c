@@ -204,5 +204,5 @@ int main(void)
         cmocka_unit_test(the_seed_splits),
         cmocka_unit_test(a_table_splits),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, close_context);
 }

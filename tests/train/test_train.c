@@ -276,5 +276,5 @@ int main(void)
         cmocka_unit_test(bad_runs_say_why),
         cmocka_unit_test(a_small_network_learns_disks),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, close_context);
 }

@@ -4,38 +4,17 @@
 /* What the tests of src/train share: a context, and fields of bright disks. */
 
 #include "base/base.h"
+#include "context.h"
 #include "fovea/image.h"
 #include "fovea/train.h"
-#include "fvtest.h"
-
-static fv_ctx *ctx;
 
 static inline int setup(void **state)
 {
-    (void)state;
-    if (fv_ctx_new(NULL, &ctx) != FV_OK)
+    if (open_context(state) != 0)
         return 1;
     fv_set_threads(ctx, 2);
     return 0;
 }
-
-static inline int teardown(void **state)
-{
-    size_t live, peak;
-    (void)state;
-    fv_memory(ctx, &live, &peak);
-    assert_int_equal(live, 0);
-    fv_ctx_free(ctx);
-    return 0;
-}
-
-#define assert_ok(call)                                            \
-    do {                                                           \
-        fv_status status_ = (call);                                \
-        if (status_ != FV_OK)                                      \
-            fail_msg("%s: %s: %s", #call, fv_status_name(status_), \
-                     fv_message(ctx));                             \
-    } while (0)
 
 /* The status, and a word the sentence must hold. */
 #define assert_fails(call, status, word)                           \
