@@ -206,6 +206,16 @@ static void fill_inside(const fv_pair *p, const fvi_window_at *at, int64_t side,
         }
 }
 
+/* Large pictures have many windows; each picture counts the same. */
+static void share_equally(const fv_pair *p, fv_tensor weight)
+{
+    double area = (double)p->labels.dim[0] * (double)p->labels.dim[1];
+    float factor = (float)((double)fv_count(weight) / area);
+    float *w = weight.data;
+    for (int64_t i = 0; i < fv_count(weight); i++)
+        w[i] *= factor;
+}
+
 fv_status fvi_batch_cut(fv_ctx *ctx, fvi_batch *b, const fv_pair *pairs,
                         const fvi_window_at *at, int64_t count, fvi_inputs in)
 {
@@ -221,6 +231,7 @@ fv_status fvi_batch_cut(fv_ctx *ctx, fvi_batch *b, const fv_pair *pairs,
                        NULL);
         FV_TRY(fill_truth(ctx, b, i, in));
         fill_inside(p, a, b->side, weight.data, labels.data);
+        share_equally(p, weight);
         if (i >= count)
             memset(weight.data, 0, (size_t)fv_count(weight) * sizeof(float));
     }

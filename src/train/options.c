@@ -22,10 +22,12 @@ const fv_field fv_train_fields[] = {
     FV_REAL(T, test_fraction, 0.1, 0, 0.9, "",
             "share of the images never read in training"),
     FV_TEXT(T, arch, "unet", "architecture, see 'fovea plan'"),
-    FV_CHOICE(T, target, "boundary", "cell|boundary|distance",
-              "what the network learns to draw"),
+    FV_CHOICE(T, target, NULL, "cell|boundary|distance",
+              "what the network learns to draw; without it that of the model "
+              "to start from, else boundary"),
     FV_PATH(T, init, NULL,
-            "model to start from; its architecture and target are kept"),
+            "model to start from: its architecture is kept, and for another "
+            "target all but its last layer"),
     FV_TEXT(T, config, NULL,
             "settings of the architecture, as base=24,depth=3"),
     FV_INT(T, channels, 0, 0, 64, "channels",

@@ -61,6 +61,8 @@ static fv_status new_model(fvi_run *r)
     const fv_arch *arch;
     fv_target target;
     void *config;
+    if (!r->o.target)
+        r->o.target = fv_target_name(FV_TARGET_BOUNDARY);
     FV_TRY(fv_arch_find(r->ctx, r->o.arch, &arch));
     FV_TRY(fv_target_find(r->ctx, r->o.target, &target));
     if (arch->rank != 2)
@@ -82,14 +84,63 @@ static fv_status new_model(fvi_run *r)
     return status;
 }
 
+/* Every parameter of `from` that `to` has too, by name and extents. */
+static void take_over(const fv_model *from, fv_model *to)
+{
+    for (int i = 0; i < fv_param_list_size(to->graph); i++) {
+        fv_param p = fv_param_at(to->graph, i);
+        for (int k = 0; k < fv_param_list_size(from->graph); k++) {
+            fv_param q = fv_param_at(from->graph, k);
+            if (strcmp(p.name, q.name) == 0 && p.ndim == q.ndim &&
+                memcmp(p.dim, q.dim, sizeof p.dim) == 0)
+                memcpy(to->params + p.offset, from->params + q.offset,
+                       (size_t)p.count * sizeof(float));
+        }
+    }
+}
+
+/* The network of `old` with a new last layer, for another target. */
+static fv_status new_head(fvi_run *r, const fv_model *old, fv_target target)
+{
+    void *config;
+    FV_TRY(fv_config_new(r->ctx, old->arch, &config));
+    memcpy(config, old->config, old->arch->size);
+    fv_status status =
+        set_number(r->ctx, old->arch, config, "out", fv_target_maps(target));
+    if (status == FV_OK)
+        status = fv_model_new(r->ctx, old->arch, config, (uint64_t)r->o.seed,
+                              &r->model);
+    if (status != FV_OK) {
+        fv_config_free(r->ctx, config);
+        return status;
+    }
+    r->model->target = target;
+    r->model->percentile[0] = old->percentile[0];
+    r->model->percentile[1] = old->percentile[1];
+    take_over(old, r->model);
+    return FV_OK;
+}
+
 static fv_status old_model(fvi_run *r)
 {
     fv_model *m;
+    fv_target target;
     FV_TRY(fv_model_read(r->ctx, r->o.init, &m));
-    r->model = m;
+    fv_status status = FV_OK;
     if (strcmp(m->task, "segment") != 0)
-        return fvi_fail(r->ctx, FV_EINVAL, "%s: is for '%s', expected segment",
-                        r->o.init, m->task);
+        status =
+            fvi_fail(r->ctx, FV_EINVAL, "%s: is for '%s', expected segment",
+                     r->o.init, m->task);
+    if (status == FV_OK && r->o.target)
+        status = fv_target_find(r->ctx, r->o.target, &target);
+    if (status == FV_OK && r->o.target && target != m->target) {
+        status = new_head(r, m, target);
+        fv_model_free(r->ctx, m);
+    } else {
+        r->model = m;
+    }
+    FV_TRY(status);
+    m = r->model;
     r->o.arch = m->arch->name;
     r->o.target = fv_target_name(m->target);
     r->o.channels = fv_channels(m->graph, m->image);
