@@ -16,8 +16,8 @@ int fvi_native_threads(int prepared);
  * until it is read again. */
 enum { FVI_PAST = 3 << 20 };
 
-/* Rows with a kernel for AVX-512 alone, and for AVX2 as well. */
-#define FVI_NATIVE_V4(X) X(conv)
+/* Kernels for AVX-512 alone, and for AVX2 as well. */
+#define FVI_NATIVE_V4(X) X(conv3) X(conv1) X(conv_transposed)
 #define FVI_NATIVE_V3(X) \
     X(batch_norm)        \
     X(max_pool)          \

@@ -25,13 +25,26 @@ static bool has_v4(void)
            __builtin_cpu_supports("avx512vl");
 }
 
+/* The first of some kernels, which a NULL ends, that does not decline. */
+static fv_status first_of(fv_ctx *ctx, const fvi_kernel *const *kernel,
+                          const fvi_problem *p, fvi_need *need, chosen *c)
+{
+    fv_status status = FV_ENOTSUP;
+    for (; *kernel && status == FV_ENOTSUP; kernel++) {
+        c->kernel = *kernel;
+        status = c->kernel->prepare(ctx, p, need, &c->state);
+    }
+    return status;
+}
+
 /* `v3` is NULL where only AVX-512 pays. */
-static fv_status choose(fv_ctx *ctx, const fvi_kernel *v4, const fvi_kernel *v3,
-                        const fvi_problem *p, fvi_need *need, void **state)
+static fv_status choose(fv_ctx *ctx, const fvi_kernel *const *v4,
+                        const fvi_kernel *const *v3, const fvi_problem *p,
+                        fvi_need *need, void **state)
 {
     __builtin_cpu_init();
-    const fvi_kernel *kernel = has_v4() ? v4 : has_v3() ? v3 : NULL;
-    if (!kernel)
+    const fvi_kernel *const *kernels = has_v4() ? v4 : has_v3() ? v3 : NULL;
+    if (!kernels)
         return fvi_fail(ctx, FV_ENOTSUP,
                         "the own kernel needs %s, which this processor does "
                         "not have",
@@ -39,8 +52,7 @@ static fv_status choose(fv_ctx *ctx, const fvi_kernel *v4, const fvi_kernel *v3,
     chosen *c = fvi_calloc(ctx, 1, sizeof *c);
     if (!c)
         return FV_ENOMEM;
-    c->kernel = kernel;
-    fv_status status = kernel->prepare(ctx, p, need, &c->state);
+    fv_status status = first_of(ctx, kernels, p, need, c);
     if (status != FV_OK) {
         fvi_free(ctx, c);
         return status;
@@ -68,6 +80,11 @@ static void release(fv_ctx *ctx, void *state)
     fvi_free(ctx, c);
 }
 
+#define LIST(...)               \
+    (const fvi_kernel *const[]) \
+    {                           \
+        __VA_ARGS__, NULL       \
+    }
 #define KERNEL(op, v4, v3)                                                  \
     static fv_status op##_prepare(fv_ctx *ctx, const fvi_problem *p,        \
                                   fvi_need *need, void **state)             \
@@ -76,14 +93,15 @@ static void release(fv_ctx *ctx, void *state)
     }                                                                       \
     static const fvi_kernel op = {op##_prepare, forward, backward, release, \
                                   true};
-#define KERNEL_V4(op) KERNEL(op, &fvi_native_##op##_v4, NULL)
-#define KERNEL_V3(op) KERNEL(op, &fvi_native_##op##_v4, &fvi_native_##op##_v3)
-FVI_NATIVE_V4(KERNEL_V4)
+#define KERNEL_V3(op) \
+    KERNEL(op, LIST(&fvi_native_##op##_v4), LIST(&fvi_native_##op##_v3))
+KERNEL(conv, LIST(&fvi_native_conv3_v4, &fvi_native_conv1_v4), NULL)
+KERNEL(conv_transposed, LIST(&fvi_native_conv_transposed_v4), NULL)
 FVI_NATIVE_V3(KERNEL_V3)
 
 #define ROW(op) [FVI_OP_##op] = &op,
 
 const fvi_backend fvi_backend_native = {
     .name = "native",
-    .kernel = {FVI_NATIVE_V4(ROW) FVI_NATIVE_V3(ROW)},
+    .kernel = {ROW(conv) ROW(conv_transposed) FVI_NATIVE_V3(ROW)},
 };

@@ -139,7 +139,7 @@ static void release(fv_ctx *ctx, void *state_)
     fvi_free(ctx, s);
 }
 
-const fvi_kernel fvi_native_conv_v4 = {
+const fvi_kernel fvi_native_conv3_v4 = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
