@@ -59,9 +59,9 @@ static void say_backends(report *r)
     for (size_t i = 0; i < 2; i++) {
         char key[32];
         snprintf(key, sizeof key, "backend %s", names[i]);
-        bool there = try_backend(r->c->ctx, names[i]) == FV_OK;
-        say(r, key, there ? "yes" : fv_message(r->c->ctx));
-        r->bad += !there && i == 0;
+        fv_status status = try_backend(r->c->ctx, names[i]);
+        say(r, key, status == FV_OK ? "yes" : fv_message(r->c->ctx));
+        r->bad += status == FV_ENOMEM || (status != FV_OK && i == 0);
     }
 }
 
