@@ -21,7 +21,7 @@ typedef struct head {
 
 static head head_of(const fvi_run *r)
 {
-    return (head){.version = 1,
+    return (head){.version = 2,
                   .state_size = sizeof(fvi_state),
                   .row_size = sizeof(fvi_row),
                   .count = r->count};

@@ -201,15 +201,25 @@ static void note_overfitting(fvi_run *r)
                  s->best_val, val, (long long)s->best_epoch);
 }
 
+/* Objects found are what a user wants, so they decide; equal scores, as at the
+ * very beginning, leave it to the loss. */
+static bool better(const fvi_state *s, double val_loss, double val_score)
+{
+    if (s->best_epoch == 0 || val_score > s->best_score)
+        return true;
+    return !(val_score < s->best_score) && val_loss < s->best_val;
+}
+
 /* Best weights are kept; a plateau goes back to them with a smaller rate. */
-static void judge(fvi_run *r, double val_loss)
+static void judge(fvi_run *r, double val_loss, double val_score)
 {
     fvi_state *s = &r->state;
     size_t bytes = (size_t)r->count * sizeof *r->w;
     s->since_best++;
     s->since_drop++;
-    if (s->best_epoch == 0 || val_loss < s->best_val) {
+    if (better(s, val_loss, val_score)) {
         s->best_val = val_loss;
+        s->best_score = val_score;
         s->best_epoch = s->epoch;
         s->since_best = s->since_drop = 0;
         memcpy(r->best, r->w, bytes);
@@ -241,7 +251,7 @@ static fv_status end_epoch(fvi_run *r)
         return diverged(r, "validation loss", val_loss);
     s->epoch++;
     FV_TRY(add_row(r, val_loss, val_score));
-    judge(r, val_loss);
+    judge(r, val_loss, val_score);
     note_overfitting(r);
     tell(r, r->row[s->rows - 1].train_loss, true);
     s->at = 0;

@@ -63,7 +63,7 @@ typedef struct fvi_state {
     int64_t epoch, at;     /* finished epochs; steps within this one */
     int64_t step, moments; /* steps of the run; since moments began  */
     int64_t drops, since_drop, since_best, best_epoch, rows, done;
-    double best_val, loss_sum, norm_sum, seconds;
+    double best_val, best_score, loss_sum, norm_sum, seconds;
 } fvi_state;
 
 typedef struct fvi_row { /* one finished epoch */
