@@ -81,8 +81,9 @@ FV_NODISCARD FV_API fv_status fv_labels_read(fv_ctx *ctx, const char *path,
                                              fv_image **out);
 
 /* The plane to work on, as f32 (H,W,C), C = channels or RGB samples; `t` and
- * `z` below 0: the first time point, the middle z. Dense, owned by the caller (fv_plane_free).
- * NaN and infinities become 0; `*nonfinite` (may be NULL) counts them. */
+ * `z` below 0: the first time point, the middle z. Dense, owned by the caller
+ * (fv_plane_free). NaN and infinities become 0; `*nonfinite` (may be NULL)
+ * counts them. */
 FV_NODISCARD FV_API fv_status fv_image_plane(fv_ctx *ctx, const fv_image *im,
                                              int64_t t, int64_t z,
                                              fv_tensor *out,
