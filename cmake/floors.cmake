@@ -22,7 +22,9 @@ function(fv_test name)
   endforeach()
   target_link_libraries(${name} PRIVATE fv_options PkgConfig::CMOCKA)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
-  target_compile_options(${name} PRIVATE -Wno-conversion -Wno-double-promotion)
+  # of the files, not of the target: these come last and therefore count
+  set_property(SOURCE ${name}.c ${T_SOURCES} APPEND PROPERTY COMPILE_OPTIONS
+    -Wno-conversion -Wno-double-promotion)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES
     ENVIRONMENT "FV_TEST_DIR=${PROJECT_SOURCE_DIR}/tests;FV_DATA=${FV_DATA}"
