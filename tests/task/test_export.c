@@ -1,9 +1,9 @@
 /* Files for other programs. Writes sets of labels and their exports into a
  * folder, checks what C can check, and leaves the rest to check_exports.py,
  * which reads the folder with nothing but Python's own modules. */
-#include "task_test.h"
-
 #include "task/color.h"
+
+#include "task_test.h"
 
 #include "fovea/image.h"
 
