@@ -32,6 +32,7 @@ typedef struct fv_train_options {
     int flip, rotate;
     double scale_min, scale_max, elastic, intensity, noise, blur, invert;
     double foreground; /* share of crops centered on an object              */
+    double touching;   /* extra weight of pixels between touching objects   */
     /* the rest */
     int seed, threads, resume;
     const char *backend;

@@ -77,6 +77,7 @@ fv_status fvi_batch_new(fv_ctx *ctx, const fv_train_options *o,
                    .count = count,
                    .target = target,
                    .augment = augment_of(o),
+                   .touching = (float)o->touching,
                    .seed = (uint64_t)o->seed,
                    .size = o->batch,
                    .side = o->crop,
@@ -155,6 +156,9 @@ static fv_status fill_truth(fv_ctx *ctx, const fvi_batch *b, int64_t i,
     float *w = weight.data;
     for (int64_t k = 0; k < n; k++)
         w[k] *= b->class_weight[(int)t[k * truth] & 3];
+    if (b->touching > 0)
+        return fvi_weigh_touching(ctx, crop_labels(b, i).data, b->side,
+                                  1 + b->touching, w);
     return FV_OK;
 }
 

@@ -38,11 +38,24 @@ static fv_status fill_card(fvi_run *r, bool tuned, double ap)
     return set_json(r->ctx, &r->model->card, card);
 }
 
+/* A model travels: it tells the names of folders, not where they were. */
+static json_t *options_to_share(const fv_train_options *o)
+{
+    json_t *all = fvi_options_json(o);
+    for (const fv_field *f = fv_train_fields; f->kind != FV_KIND_END; f++) {
+        const char *path = json_string_value(json_object_get(all, f->name));
+        const char *slash = path ? strrchr(path, '/') : NULL;
+        if (f->kind == FV_KIND_PATH && slash)
+            json_object_set_new(all, f->name, json_string(slash + 1));
+    }
+    return all;
+}
+
 static fv_status fill_history(fvi_run *r)
 {
     const fvi_state *s = &r->state;
     json_t *all = json_pack("{s:s, s:o, s:I, s:I, s:f}", "fovea", FV_VERSION,
-                            "options", fvi_options_json(&r->o), "epochs",
+                            "options", options_to_share(&r->o), "epochs",
                             (json_int_t)s->epoch, "steps", (json_int_t)s->step,
                             "seconds", fvi_clock() - r->began);
     return set_json(r->ctx, &r->model->history, all);

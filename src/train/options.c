@@ -41,6 +41,8 @@ const fv_field fv_train_fields[] = {
     FV_CHOICE(T, loss, "plain", "plain|dice|balanced",
               "plain: the target's own; dice: with Dice added; balanced: rare "
               "classes weigh more"),
+    FV_REAL(T, touching, 5, 0, 1000, "",
+            "extra weight of pixels where objects touch"),
     FV_REAL(T, lr, 1e-3, 0, 100, "", "learning rate"),
     FV_REAL(T, momentum, 0.9, 0, 1, "", "of momentum and nesterov"),
     FV_REAL(T, weight_decay, 0.01, 0, 10, "", "shrinks weights by lr times it"),

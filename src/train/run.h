@@ -29,6 +29,7 @@ typedef struct fvi_batch {
     uint64_t seed;
     int64_t size, side, channels;
     float class_weight[4]; /* by class of the truth's first channel */
+    float touching;        /* extra weight where objects touch */
     uint32_t *labels;      /* size crops */
     float *scratch;        /* size times fvi_augment_scratch */
     int64_t *order, pass;  /* the shuffled pairs of one pass over them */
@@ -105,6 +106,11 @@ typedef struct fvi_run {
 } fvi_run;
 
 double fvi_clock(void); /* seconds, monotonic */
+
+/* touch.c: times `factor` where two objects are within 2 px; labels and weight
+ * have side x side. */
+fv_status fvi_weigh_touching(fv_ctx *ctx, const uint32_t *labels, int64_t side,
+                             float factor, float *weight);
 
 /* setup.c */
 fv_status fvi_run_open(fvi_run *r, const fv_train_options *o);
