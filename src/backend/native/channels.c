@@ -80,17 +80,30 @@ static void concat_forward(void *state, const fvi_call *c)
     }
 }
 
-/* One input after the other: both may be the same value. */
+/* Both inputs in one go, unless they are the same value. */
 static void concat_backward(void *state, const fvi_call *c)
 {
     const parts *s = state;
     const float *dy = c->dy.data;
     float *da = c->dx[0].data, *db = c->dx[1].data;
-    if (da)
-        copy_rows(dy, s->C, da, s->A, s->A, s->M, !(c->fresh & 1U));
-    if (db)
-        copy_rows(dy + s->A, s->C, db, s->B, s->B, s->M,
-                  !(c->fresh & 2U) || db == da);
+    const bool add_a = !(c->fresh & 1U), add_b = !(c->fresh & 2U);
+    if (!da || !db || da == db) {
+        if (da)
+            copy_rows(dy, s->C, da, s->A, s->A, s->M, add_a);
+        if (db)
+            copy_rows(dy + s->A, s->C, db, s->B, s->B, s->M, add_b || db == da);
+        return;
+    }
+    const bool past_a = !add_a && write_past(da, s->M * s->A, s->A);
+    const bool past_b = !add_b && write_past(db, s->M * s->B, s->B);
+#pragma omp parallel for schedule(static)
+    for (int64_t block = 0; block < s->M; block += ROWS) {
+        for (int64_t m = block; m < least(block + ROWS, s->M); m++) {
+            copy_row(dy + m * s->C, da + m * s->A, s->A, add_a, past_a);
+            copy_row(dy + m * s->C + s->A, db + m * s->B, s->B, add_b, past_b);
+        }
+        _mm_sfence();
+    }
 }
 
 static void slice_forward(void *state, const fvi_call *c)

@@ -186,6 +186,7 @@ static void forward(void *state_, const fvi_call *c)
         pack(s, c->x[1].data, c->scratch, omp_get_max_threads());
         u = c->scratch;
     }
+    const bool past = fvi_rows_past(y, fv_count(c->y), s->K);
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < s->strips; i++)
         for (int64_t tap = 0; tap < taps; tap++) {
@@ -193,7 +194,8 @@ static void forward(void *state_, const fvi_call *c)
                                .x = {x + i * s->strip * s->C},
                                .from = s->C,
                                .y = y + fine(s, i, tap) * s->K,
-                               .to = s->t * s->K};
+                               .to = s->t * s->K,
+                               .past = past};
             fvi_rows_run_v4(&s->there, u + (size_t)tap * each, bias, &strip);
         }
 }
@@ -203,13 +205,16 @@ static void backward_input(const state *s, const fvi_call *c)
     const float *dy = c->dy.data;
     float *dx = c->dx[0].data, *u = c->scratch;
     fvi_rows_pack_v4(&s->back, c->x[1].data, true, u, omp_get_max_threads());
+    const bool add = !(c->fresh & 1U);
+    const bool past = !add && fvi_rows_past(dx, fv_count(c->dx[0]), s->C);
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < s->strips; i++) {
         fvi_strip strip = {.rows = rows_in(s, i),
                            .from = s->t * s->K,
                            .y = dx + i * s->strip * s->C,
                            .to = s->C,
-                           .add = !(c->fresh & 1U)};
+                           .add = add,
+                           .past = past};
         for (int64_t tap = 0; tap < s->t * s->t; tap++)
             strip.x[tap] = dy + fine(s, i, tap) * s->K;
         fvi_rows_run_v4(&s->back, u, NULL, &strip);

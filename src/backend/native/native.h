@@ -17,7 +17,7 @@ int fvi_native_threads(int prepared);
 enum { FVI_PAST = 3 << 20 };
 
 /* Kernels for AVX-512 alone, and for AVX2 as well. */
-#define FVI_NATIVE_V4(X) X(conv3) X(conv1) X(conv_transposed)
+#define FVI_NATIVE_V4(X) X(conv3) X(conv1) X(stem) X(conv_transposed)
 #define FVI_NATIVE_V3(X) \
     X(batch_norm)        \
     X(max_pool)          \

@@ -26,6 +26,7 @@ typedef struct fvi_strip {
     float *y;
     int64_t to; /* pitch of y    */
     bool add;
+    bool past; /* write past the caches; every vector of y is aligned */
 } fvi_strip;
 
 /* Floats of packed matrices, ordered [k/32][part][c][k%32]. */
@@ -38,6 +39,9 @@ void fvi_rows_pack_v4(const fvi_rows *r, const float *w, bool turned, float *u,
 /* One strip; bias may be NULL. */
 void fvi_rows_run_v4(const fvi_rows *r, const float *u, const float *bias,
                      const fvi_strip *s);
+
+/* Whether y (rows of K numbers, `count` in all) is to be written so. */
+bool fvi_rows_past(const float *y, int64_t count, int64_t K);
 
 /* Sums of products of rows: s[i][j] (+)= sum over rows of a[row][i] b[row][j].
  * s has rows of fvi_rows_wide(nb) floats. */

@@ -59,7 +59,7 @@ typedef struct finish {
     __mmask16 some[2];
     fvi_act act;
     vec slope;
-    bool add;
+    bool add, past;
 } finish;
 
 static inline vec activate(const finish *f, vec y)
@@ -104,7 +104,9 @@ static inline __attribute__((always_inline)) void multiply(
             if (f->add)
                 v = add_(v, _mm512_maskz_loadu_ps(f->some[z], to));
             v = activate(f, v);
-            if (f->some[z] == 0xFFFF)
+            if (f->past)
+                _mm512_stream_ps(to, v);
+            else if (f->some[z] == 0xFFFF)
                 _mm512_storeu_ps(to, v);
             else
                 _mm512_mask_storeu_ps(to, f->some[z], v);
@@ -137,9 +139,12 @@ static void multiply_rows(int R, int Z, const fvi_rows *r, const float *u,
 #undef CASE
 
 static finish finish_of(const fvi_rows *r, const float *bias, int64_t k,
-                        bool add)
+                        const fvi_strip *s)
 {
-    finish f = {.act = r->act, .slope = BROADCAST(r->slope), .add = add};
+    finish f = {.act = r->act,
+                .slope = BROADCAST(r->slope),
+                .add = s->add,
+                .past = s->past};
     for (int z = 0; z < 2; z++) {
         int64_t left = r->K - k - 16 * z;
         f.some[z] = left > 0 ? lanes(left) : 0;
@@ -157,7 +162,7 @@ void fvi_rows_run_v4(const fvi_rows *r, const float *u, const float *bias,
         int64_t end = s->rows < m0 + STRETCH ? s->rows : m0 + STRETCH;
         for (int64_t k = 0; k < r->K; k += WIDE) {
             int64_t wide = width(r->K, k);
-            finish f = finish_of(r, bias, k, s->add);
+            finish f = finish_of(r, bias, k, s);
             for (int64_t m = m0; m < end; m += ROWS)
                 multiply_rows((int)(end - m < ROWS ? end - m : ROWS),
                               (int)wide / 16, r, at, &f, s, m,
@@ -165,6 +170,12 @@ void fvi_rows_run_v4(const fvi_rows *r, const float *u, const float *bias,
             at += r->parts * r->C * wide;
         }
     }
+    _mm_sfence();
+}
+
+bool fvi_rows_past(const float *y, int64_t count, int64_t K)
+{
+    return count >= FVI_PAST && (uintptr_t)y % 64 == 0 && K % 16 == 0;
 }
 
 /* ---- sums of products ---- */

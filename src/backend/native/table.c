@@ -95,7 +95,9 @@ static void release(fv_ctx *ctx, void *state)
                                   true};
 #define KERNEL_V3(op) \
     KERNEL(op, LIST(&fvi_native_##op##_v4), LIST(&fvi_native_##op##_v3))
-KERNEL(conv, LIST(&fvi_native_conv3_v4, &fvi_native_conv1_v4), NULL)
+KERNEL(conv,
+       LIST(&fvi_native_conv3_v4, &fvi_native_conv1_v4, &fvi_native_stem_v4),
+       NULL)
 KERNEL(conv_transposed, LIST(&fvi_native_conv_transposed_v4), NULL)
 FVI_NATIVE_V3(KERNEL_V3)
 

@@ -1,7 +1,8 @@
 /*
- * Enlarging in two dimensions. Along an axis output i is a weighted sum of at
- * most two inputs; the weights of both axes are tabulated in prepare, as are
- * those of the way back, where input h gathers from up to 2f outputs.
+ * Enlarging in two dimensions, by repetition or linearly. For the latter,
+ * along an axis, output i is a weighted sum of at most two inputs; the weights
+ * of both axes are tabulated in prepare, as are those of the way back, where
+ * input h gathers from several outputs.
  */
 #include "backend/native/simd.h"
 #include "base/base.h"
@@ -19,6 +20,7 @@ typedef struct table {
 
 typedef struct resample {
     int64_t N, H, W, C, f;
+    bool linear;
     table there[2], back[2]; /* rows, columns */
 } resample;
 
@@ -51,13 +53,12 @@ static void table_add(table *t, int64_t place, int64_t from, float weight)
 }
 
 /* Output i lies at u/(2f) of the input, u = 2i + 1 - f kept inside. */
-static void fill(int64_t n, int64_t f, bool linear, table *there, table *back)
+static void fill(int64_t n, int64_t f, table *there, table *back)
 {
     for (int64_t i = 0; i < n * f; i++) {
         int64_t u = 2 * i + 1 - f, top = 2 * f * (n - 1);
         u = u < 0 ? 0 : u > top ? top : u;
-        int64_t h = linear ? u / (2 * f) : i / f;
-        int64_t rest = linear ? u % (2 * f) : 0;
+        int64_t h = u / (2 * f), rest = u % (2 * f);
         float far = (float)rest / (float)(2 * f);
         table_add(there, i, h, (float)(2 * f - rest) / (float)(2 * f));
         table_add(back, h, i, (float)(2 * f - rest) / (float)(2 * f));
@@ -68,14 +69,13 @@ static void fill(int64_t n, int64_t f, bool linear, table *there, table *back)
     }
 }
 
-static fv_status make(fv_ctx *ctx, resample *s, bool linear)
+static fv_status make(fv_ctx *ctx, resample *s)
 {
     const int64_t side[2] = {s->H, s->W};
-    for (int a = 0; a < 2; a++) {
-        int64_t most = linear ? 3 * s->f : s->f;
+    for (int a = 0; s->linear && a < 2; a++) {
         FV_TRY(table_new(ctx, side[a] * s->f, 2, &s->there[a]));
-        FV_TRY(table_new(ctx, side[a], most, &s->back[a]));
-        fill(side[a], s->f, linear, &s->there[a], &s->back[a]);
+        FV_TRY(table_new(ctx, side[a], 3 * s->f, &s->back[a]));
+        fill(side[a], s->f, &s->there[a], &s->back[a]);
     }
     return FV_OK;
 }
@@ -85,10 +85,9 @@ static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
 {
     const fvi_upsample *o = p->attr;
     (void)need;
-    if (o->factor > (o->how == FV_BILINEAR ? 2 : 8))
+    if (o->how == FV_BILINEAR && o->factor > 2)
         return fvi_fail(ctx, FV_ENOTSUP,
-                        "own resampling is for factors to 8, linear to 2; "
-                        "found %lld",
+                        "own linear resampling is for factor 2, found %lld",
                         (long long)o->factor);
     if (p->x[0].ndim != 4)
         return fvi_fail(ctx, FV_ENOTSUP,
@@ -99,7 +98,8 @@ static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
         return FV_ENOMEM;
     fvi_dims x = fvi_dims_of(p->x[0]);
     *s = (resample){.N = x.N, .H = x.H, .W = x.W, .C = x.C, .f = o->factor};
-    fv_status status = make(ctx, s, o->how == FV_BILINEAR);
+    s->linear = o->how == FV_BILINEAR;
+    fv_status status = make(ctx, s);
     if (status != FV_OK) {
         release(ctx, s);
         return status;
@@ -168,18 +168,82 @@ static void run(const resample *s, const table t[2], int64_t f_from,
         }
 }
 
+/* One row of the coarse image to f rows of f times as many pixels. */
+static void repeat_row(const resample *s, const float *x, float *y, bool past)
+{
+    const int64_t C = s->C, f = s->f, row = s->W * f * C;
+    for (int64_t j = 0; j < s->W; j++, x += C, y += f * C) {
+        int64_t c = 0;
+        for (; c + LANES <= C; c += LANES) {
+            vec v = load(x + c);
+            for (int64_t a = 0; a < f; a++)
+                for (int64_t b = 0; b < f; b++)
+                    store(y + a * row + b * C + c, v, past);
+        }
+        for (; c < C; c++)
+            for (int64_t a = 0; a < f; a++)
+                for (int64_t b = 0; b < f; b++)
+                    y[a * row + b * C + c] = x[c];
+    }
+}
+
+/* And back: the sum over the f times f copies. */
+static void collect_row(const resample *s, const float *dy, float *dx, bool add)
+{
+    const int64_t C = s->C, f = s->f, row = s->W * f * C;
+    for (int64_t j = 0; j < s->W; j++, dx += C, dy += f * C) {
+        int64_t c = 0;
+        for (; c + LANES <= C; c += LANES) {
+            vec sum = V(setzero_ps)();
+            for (int64_t a = 0; a < f; a++)
+                for (int64_t b = 0; b < f; b++)
+                    sum += load(dy + a * row + b * C + c);
+            put(dx + c, sum, add, false);
+        }
+        for (; c < C; c++) {
+            float sum = 0;
+            for (int64_t a = 0; a < f; a++)
+                for (int64_t b = 0; b < f; b++)
+                    sum += dy[a * row + b * C + c];
+            dx[c] = add ? dx[c] + sum : sum;
+        }
+    }
+}
+
 static void forward(void *state, const fvi_call *call)
 {
     const resample *s = state;
-    run(s, s->there, 1, s->f, call->x[0].data, call->y.data, false);
+    const float *x = call->x[0].data;
+    float *y = call->y.data;
+    const int64_t row = s->W * s->C, big = row * s->f * s->f;
+    if (s->linear) {
+        run(s, s->there, 1, s->f, x, y, false);
+        return;
+    }
+    const bool past = write_past(y, s->N * s->H * big, s->C);
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < s->N * s->H; i++) {
+        repeat_row(s, x + i * row, y + i * big, past);
+        _mm_sfence();
+    }
 }
 
 static void backward(void *state, const fvi_call *call)
 {
     const resample *s = state;
-    if (call->dx[0].data)
-        run(s, s->back, s->f, 1, call->dy.data, call->dx[0].data,
-            !(call->fresh & 1U));
+    const float *dy = call->dy.data;
+    float *dx = call->dx[0].data;
+    const int64_t row = s->W * s->C, big = row * s->f * s->f;
+    const bool add = !(call->fresh & 1U);
+    if (!dx)
+        return;
+    if (s->linear) {
+        run(s, s->back, s->f, 1, dy, dx, add);
+        return;
+    }
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < s->N * s->H; i++)
+        collect_row(s, dy + i * big, dx + i * row, add);
 }
 
 const fvi_kernel ISA(fvi_native_upsample) = {
