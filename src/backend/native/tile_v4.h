@@ -113,7 +113,7 @@ static inline void wino_weight_back(const vec u[6], vec o[3])
 /* The first `n` of sixteen lanes. */
 static inline __mmask16 lanes(int64_t n)
 {
-    return n >= 16 ? (__mmask16)0xFFFF : (__mmask16)((1U << n) - 1U);
+    return (__mmask16)(n >= 16 ? 0xFFFFU : (1U << n) - 1U);
 }
 
 #endif
