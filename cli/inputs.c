@@ -3,18 +3,6 @@
 
 #include <glob.h>
 #include <string.h>
-#include <strings.h>
-
-bool is_image_name(const char *name)
-{
-    static const char *const endings[] = {".tif", ".tiff", ".png",
-                                          ".jpg", ".jpeg", ".npy"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
-        if (strcasecmp(dot, endings[i]) == 0)
-            return true;
-    return false;
-}
 
 int exit_code(size_t failed, size_t total)
 {
@@ -62,7 +50,7 @@ static fv_status add_names(cli *c, inputs *in, const char *folder,
 {
     for (size_t i = 0; i < names->count; i++) {
         const char *name = names->name[i];
-        if (!is_image_name(name) || is_our_own(c->ctx, name))
+        if (!fvi_is_image_name(name) || is_our_own(c->ctx, name))
             continue;
         char *path = fvi_path_join(c->ctx, folder, name);
         fv_status status = path ? add(c, in, path) : FV_ENOMEM;

@@ -20,9 +20,6 @@ typedef struct inputs {
 fv_status inputs_expand(cli *c, int count, char **operands, inputs *out);
 void inputs_free(cli *c, inputs *in);
 
-/* True when the name ends like an image fovea reads. */
-bool is_image_name(const char *name);
-
 /* 0, 1 or 3: `failed` of `total` inputs did. */
 int exit_code(size_t failed, size_t total);
 

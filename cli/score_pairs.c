@@ -31,7 +31,7 @@ static size_t bare_length(const char *name, const endings *e)
  * -1 not at all. */
 static int fit(const char *name, const char *stem, size_t n, const endings *e)
 {
-    if (strncmp(name, stem, n) != 0 || !is_image_name(name))
+    if (strncmp(name, stem, n) != 0 || !fvi_is_image_name(name))
         return -1;
     size_t own = fvi_stem_length(name);
     for (int i = 0; e->word[i]; i++) {
@@ -80,7 +80,7 @@ static fv_status add_truth(fv_ctx *ctx, const char *pred, const char *truth,
 static bool is_truth(const fvi_names *names, size_t index, const endings *e)
 {
     const char *name = names->name[index];
-    if (!is_image_name(name) || strstr(name, "_overlay.") ||
+    if (!fvi_is_image_name(name) || strstr(name, "_overlay.") ||
         strstr(name, "_maps."))
         return false;
     size_t n = bare_length(name, e);

@@ -109,6 +109,8 @@ char *fvi_path_join(fv_ctx *ctx, const char *folder, const char *name);
 char *fvi_path_stem(fv_ctx *ctx, const char *path);
 /* The same of a name without folder, as a number of its first characters. */
 size_t fvi_stem_length(const char *name);
+/* True for the endings of images: .tif .tiff .png .jpg .jpeg .npy. */
+bool fvi_is_image_name(const char *name);
 
 /* ---- random numbers ---- */
 

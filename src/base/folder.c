@@ -128,19 +128,25 @@ static size_t last_dot(const char *name, size_t n)
     return n;
 }
 
+bool fvi_is_image_name(const char *name)
+{
+    static const char *const endings[] = {".tif", ".tiff", ".png",
+                                          ".jpg", ".jpeg", ".npy"};
+    const char *ending = name + last_dot(name, strlen(name));
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (strcasecmp(ending, endings[i]) == 0)
+            return true;
+    return false;
+}
+
 size_t fvi_stem_length(const char *name)
 {
-    static const char *const endings[] = {".tif",  ".tiff", ".png",  ".jpg",
-                                          ".jpeg", ".npy",  ".fovea"};
     size_t n = strlen(name), dot = last_dot(name, n);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        if (strcasecmp(name + dot, endings[i]) != 0)
-            continue;
-        size_t ome = last_dot(name, dot);
-        bool both = dot - ome == 4 && strncasecmp(name + ome, ".ome", 4) == 0;
-        return both ? ome : dot;
-    }
-    return n;
+    if (!fvi_is_image_name(name) && strcasecmp(name + dot, ".fovea") != 0)
+        return n;
+    size_t ome = last_dot(name, dot);
+    bool both = dot - ome == 4 && strncasecmp(name + ome, ".ome", 4) == 0;
+    return both ? ome : dot;
 }
 
 char *fvi_path_stem(fv_ctx *ctx, const char *path)

@@ -3,18 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-static bool is_image(const char *name)
-{
-    static const char *const endings[] = {".tif", ".tiff", ".png",
-                                          ".jpg", ".jpeg", ".npy"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
-        if (strcasecmp(dot, endings[i]) == 0)
-            return true;
-    return false;
-}
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -63,7 +51,7 @@ static fv_status list(fv_ctx *ctx, const char *folder, fvi_sources *out)
     FV_TRY(fvi_list_folder(ctx, folder, &names));
     fv_status status = FV_OK;
     for (size_t i = 0; i < names.count && status == FV_OK; i++)
-        if (is_image(names.name[i]))
+        if (fvi_is_image_name(names.name[i]))
             status = add_file(ctx, out, folder, names.name[i]);
     fvi_names_free(ctx, &names);
     return status;
