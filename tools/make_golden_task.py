@@ -103,6 +103,17 @@ def golden_blocks():
     emit("clean/only_large", tidy(holes, 12, fill=False))
 
 
+def tops(relief, mask, rise, lowest):
+    """Hills inside the mask that rise enough and are high enough."""
+    low = np.where(mask, relief, -100).astype(float)
+    cross = ndi.generate_binary_structure(2, 1)
+    domes = morphology.reconstruction(low - rise, low, footprint=cross)
+    hills = measure.label(morphology.local_maxima(domes, connectivity=1) & mask,
+                          connectivity=1)
+    high = ndi.maximum(relief, hills, np.arange(hills.max() + 1)) >= lowest
+    return np.where(high[hills] & (hills > 0), hills, 0)
+
+
 def golden_decoders():
     h, w = 40, 44
     logit = smooth(h, w, 1.6, 11)
@@ -113,20 +124,17 @@ def golden_decoders():
     maps = np.stack([smooth(h, w, 2, s) for s in (21, 22, 23)], -1) * 2
     e = np.exp(maps.astype(float))
     p = e / e.sum(-1, keepdims=True)
-    seeds = ndi.label(p[..., 1] >= 0.7)[0]
-    grown = segmentation.watershed(-p[..., 1].astype(np.float32), seeds,
-                                   mask=p[..., 1] + p[..., 2] >= 0.5)
+    relief = ndi.gaussian_filter(p[..., 1], 1)
+    mask = p[..., 1] + p[..., 2] >= 0.5
+    grown = segmentation.watershed(-relief, tops(relief, mask, 0.2, 0.2),
+                                   mask=mask)
     emit("boundary/maps", maps)
     emit("boundary/labels", tidy(grown, 8))
 
     relief = smooth(h, w, 1.5, 31)
     mask = logit >= np.log(0.3 / 0.7)
-    low = np.where(mask, relief, -100).astype(float)
-    cross = ndi.generate_binary_structure(2, 1)
-    domes = morphology.reconstruction(low - 0.4, low, footprint=cross)
-    tops = measure.label(morphology.local_maxima(domes, connectivity=1) & mask,
-                         connectivity=1)
-    grown = segmentation.watershed(-relief, tops, mask=mask)
+    grown = segmentation.watershed(-relief, tops(relief, mask, 0.4, -99),
+                                   mask=mask)
     emit("split/maps", np.stack([logit, relief], -1))
     emit("split/labels", tidy(grown, 5))
 

@@ -45,8 +45,9 @@ FV_NODISCARD FV_API fv_status fv_target_fill(fv_ctx *ctx, fv_target t,
 /* How maps become objects; tuned on validation images, kept in the model. */
 typedef struct fv_decode_options {
     double threshold; /* probability above which a pixel is object   0.5  */
-    double seed;      /* boundary: probability of "inside" for seeds 0.5
-                         distance: relief between two seeds, /10 px  0.1
+    double seed;      /* rise of a seed over the pass to a higher one:
+                         boundary: of P(inside)                      0.2
+                         distance: of the distance, /10 px           0.1
                          0 means the number at the right, by target  0    */
     int64_t min_area; /* smaller objects are removed, px             10   */
     int fill_holes;   /* 1                                                */
@@ -58,8 +59,9 @@ FV_API fv_decode_options fv_decode_default(void);
  * in raster order of first pixel. 4-connected objects. NaN counts as
  * background. `labels` is the caller's. FV_ESHAPE, FV_ENOMEM.
  *   cell      sigmoid >= threshold, connected components
- *   boundary  seeds: P(inside) >= seed; grown by watershed on P(inside) into
- *             P(inside) + P(boundary) >= threshold
+ *   boundary  watershed of P(inside), blurred by 1 px, from its maxima that
+ *             rise at least `seed`, inside P(inside) + P(boundary) >=
+ *             threshold
  *   distance  watershed of the distance from its maxima that rise at least
  *             `seed`, inside sigmoid >= threshold
  */

@@ -29,7 +29,7 @@ const fv_field fvi_output_fields[] = {
     FV_REAL(fvi_settings, threshold, 0.5, 0, 1, "",
             "probability above which a pixel is object"),
     FV_REAL(fvi_settings, seed, 0.5, 0, 1e6, "",
-            "boundary: probability of seeds; distance: relief between seeds"),
+            "rise of a seed over the pass to a higher one"),
     FV_INT(fvi_settings, min_area, 10, 0, 1e9, "px",
            "smaller objects are removed"),
     FV_FLAG(fvi_settings, fill_holes, "holes in objects are filled"),

@@ -11,9 +11,12 @@ fv_decode_options fv_decode_default(void)
 }
 
 static const double usual_seed[FV_TARGET_COUNT] = {
-    [FV_TARGET_BOUNDARY] = 0.5,
+    [FV_TARGET_BOUNDARY] = 0.2,
     [FV_TARGET_DISTANCE] = 0.1,
 };
+
+/* Blur of P(inside), px: speckle in it must not become seeds. */
+static const double speckle = 1;
 
 /* One decoding: maps in any strides, the rest dense. Relief and mask are NULL
  * for the target that needs none. */
@@ -85,24 +88,45 @@ static void boundary_row(const job *j, int64_t y)
             softmax3(row + x * m->stride[1], m->stride[2], &inside, &boundary);
         j->relief[i] = valid ? (float)inside : 0.0f;
         j->mask[i] = valid && inside + boundary >= j->o.threshold;
-        j->labels[i] = valid && inside >= j->o.seed;
-        /* a seed is object, whatever the thresholds say of each other */
-        j->mask[i] |= j->labels[i] != 0;
     }
+}
+
+static void number_peaks(job *j, double lowest)
+{
+    uint32_t n = 0;
+    for (int64_t i = 0; i < j->h * j->w; i++)
+        if (j->labels[i])
+            j->labels[i] = (double)j->relief[i] >= lowest ? ++n : 0;
+}
+
+/* Each hill of the relief that rises enough, and is high enough, becomes an
+ * object: all of the mask that it floods. */
+static fv_status split(job *j, double lowest)
+{
+    fvi_order o;
+    FV_TRY(fvi_order_new(j->ctx, j->relief, j->mask, j->h * j->w, &o));
+    fv_status status =
+        fvi_peaks(j->ctx, &o, j->relief, j->o.seed, j->labels, j->h, j->w);
+    if (status == FV_OK) {
+        number_peaks(j, lowest);
+        status = fvi_flood(j->ctx, &o, j->mask, j->labels, j->h, j->w);
+    }
+    fvi_order_free(j->ctx, &o);
+    return status;
 }
 
 static fv_status decode_boundary(job *j)
 {
     int threads = fvi_team(j->ctx, j->h * j->w);
+    float *scratch = fvi_alloc(j->ctx, (size_t)(j->h * j->w) * sizeof *scratch);
+    if (!scratch)
+        return FV_ENOMEM;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t y = 0; y < j->h; y++)
         boundary_row(j, y);
-    FV_TRY(fvi_components(j->ctx, j->labels, j->h, j->w, 0, &j->found));
-    fvi_order o;
-    FV_TRY(fvi_order_new(j->ctx, j->relief, j->mask, j->h * j->w, &o));
-    fv_status status = fvi_flood(j->ctx, &o, j->mask, j->labels, j->h, j->w);
-    fvi_order_free(j->ctx, &o);
-    return status;
+    fvi_smooth(j->ctx, j->relief, scratch, j->h, j->w, speckle);
+    fvi_free(j->ctx, scratch);
+    return split(j, j->o.seed);
 }
 
 static void distance_row(const job *j, int64_t y, double at)
@@ -118,14 +142,6 @@ static void distance_row(const job *j, int64_t y, double at)
     }
 }
 
-static void number_peaks(job *j)
-{
-    uint32_t n = 0;
-    for (int64_t i = 0; i < j->h * j->w; i++)
-        if (j->labels[i])
-            j->labels[i] = ++n;
-}
-
 static fv_status decode_distance(job *j)
 {
     double at = logit(j->o.threshold);
@@ -133,16 +149,7 @@ static fv_status decode_distance(job *j)
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t y = 0; y < j->h; y++)
         distance_row(j, y, at);
-    fvi_order o;
-    FV_TRY(fvi_order_new(j->ctx, j->relief, j->mask, j->h * j->w, &o));
-    fv_status status =
-        fvi_peaks(j->ctx, &o, j->relief, j->o.seed, j->labels, j->h, j->w);
-    if (status == FV_OK) {
-        number_peaks(j);
-        status = fvi_flood(j->ctx, &o, j->mask, j->labels, j->h, j->w);
-    }
-    fvi_order_free(j->ctx, &o);
-    return status;
+    return split(j, -HUGE_VAL);
 }
 
 static fv_status (*const decoders[FV_TARGET_COUNT])(job *) = {

@@ -2,6 +2,7 @@
  * random number is a function of (seed, what it is for, row), so the picture
  * does not depend on the number of threads. */
 #include "task/nuclei.h"
+#include "task/task.h"
 
 #include <math.h>
 
@@ -82,70 +83,11 @@ static fvi_rng row_numbers(const fv_synth *s, const char *purpose, int64_t y)
     return fvi_rng_new(s->seed, fvi_hash_text(purpose) + (uint64_t)y);
 }
 
-/* ---- Gaussian blur, mirrored at the edges ---- */
-
-/* ... 2 1 0 | 0 1 2 ... n-1 | n-1 n-2 ... */
-static int64_t mirror(int64_t i, int64_t n)
-{
-    i %= 2 * n;
-    if (i < 0)
-        i += 2 * n;
-    return i < n ? i : 2 * n - 1 - i;
-}
-
-enum { MAX_RADIUS = 512 };
-
-/* Fills tap[-radius..radius] as tap[0..2*radius], sum 1; returns radius. */
-static int gauss(double sigma, double tap[2 * MAX_RADIUS + 1])
-{
-    int radius = (int)fmin(ceil(4 * sigma), MAX_RADIUS);
-    double sum = 0;
-    tap[0] = 1;
-    if (radius <= 0)
-        return 0;
-    for (int i = 0; i <= 2 * radius; i++) {
-        double x = (i - radius) / sigma;
-        sum += tap[i] = exp(-0.5 * x * x);
-    }
-    for (int i = 0; i <= 2 * radius; i++)
-        tap[i] /= sum;
-    return radius;
-}
-
 typedef struct grid {
+    const fv_ctx *ctx;
     int64_t height, width;
     int threads;
 } grid;
-
-/* to = from blurred along one axis: `along` 0 is down the columns. */
-static void blur_axis(grid g, const float *from, float *to, int along,
-                      const double *tap, int radius)
-{
-#pragma omp parallel for schedule(static) num_threads(g.threads)
-    for (int64_t y = 0; y < g.height; y++)
-        for (int64_t x = 0; x < g.width; x++) {
-            double sum = 0;
-            for (int i = -radius; i <= radius; i++) {
-                int64_t at = along ? y * g.width + mirror(x + i, g.width)
-                                   : mirror(y + i, g.height) * g.width + x;
-                sum += tap[i + radius] * (double)from[at];
-            }
-            to[y * g.width + x] = (float)sum;
-        }
-}
-
-/* In place; returns the factor by which the standard deviation of white noise
- * shrinks: sqrt of the sum of squared taps along each of the two axes. */
-static double blur(grid g, float *a, float *scratch, double sigma)
-{
-    double tap[2 * MAX_RADIUS + 1], squares = 0;
-    int radius = gauss(sigma, tap);
-    for (int i = 0; i <= 2 * radius; i++)
-        squares += tap[i] * tap[i];
-    blur_axis(g, a, scratch, 0, tap, radius);
-    blur_axis(g, scratch, a, 1, tap, radius);
-    return squares;
-}
 
 /* ---- light ---- */
 
@@ -158,7 +100,8 @@ static void fill_texture(grid g, const fv_synth *s, float *a, float *scratch)
         for (int64_t x = 0; x < g.width; x++)
             a[y * g.width + x] = (float)fvi_rng_normal(&r);
     }
-    double shrink = blur(g, a, scratch, s->diameter / 12);
+    double shrink =
+        fvi_smooth(g.ctx, a, scratch, g.height, g.width, s->diameter / 12);
     for (int64_t i = 0; i < g.height * g.width; i++)
         a[i] = (float)((double)a[i] / shrink);
 }
@@ -235,11 +178,11 @@ static fv_status simulate(fv_ctx *ctx, const fv_synth *s, uint32_t *labels,
                           float *light, float *scratch, fv_tensor image,
                           int64_t *count)
 {
-    grid g = {s->height, s->width, fv_threads(ctx)};
+    grid g = {ctx, s->height, s->width, fv_threads(ctx)};
     FV_TRY(fvi_nuclei_place(ctx, s, labels, count));
     fill_texture(g, s, light, scratch);
     fill_light(g, s, labels, light);
-    blur(g, light, scratch, s->psf_sigma);
+    fvi_smooth(ctx, light, scratch, s->height, s->width, s->psf_sigma);
     expose(g, s, light, image);
     return FV_OK;
 }

@@ -87,7 +87,7 @@ static fv_status try_grid(tuner *t)
     static const double thresholds[] = {0.3, 0.4, 0.5, 0.6, 0.7};
     static const double seeds[FV_TARGET_COUNT][5] = {
         [FV_TARGET_CELL] = {0},
-        [FV_TARGET_BOUNDARY] = {0.4, 0.5, 0.6, 0.7, 0.8},
+        [FV_TARGET_BOUNDARY] = {0.1, 0.15, 0.2, 0.25, 0.35},
         [FV_TARGET_DISTANCE] = {0.04, 0.08, 0.15, 0.3, 0.5}};
     for (int a = 0; a < 5; a++)
         for (int b = 0; b < (t->target == FV_TARGET_CELL ? 1 : 5); b++) {
@@ -107,10 +107,8 @@ static fv_status try_finer(tuner *t)
         fv_decode_options how = t->best;
         if (i < 2)
             how.threshold += shift[i];
-        else if (t->target == FV_TARGET_BOUNDARY)
-            how.seed += shift[i - 2];
-        else if (t->target == FV_TARGET_DISTANCE)
-            how.seed *= 1 + 5 * shift[i - 2];
+        else if (t->target != FV_TARGET_CELL)
+            how.seed *= 1 + 4 * shift[i - 2];
         else
             break;
         FV_TRY(try_one(t, how));
@@ -120,9 +118,9 @@ static fv_status try_finer(tuner *t)
 
 static fv_status try_areas(tuner *t)
 {
-    static const int64_t areas[] = {0, 5, 20, 40, 80, 160};
+    static const int64_t areas[] = {0, 10, 20, 30, 40, 80, 160};
     fv_decode_options base = t->best;
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 7; i++) {
         base.min_area = areas[i];
         FV_TRY(try_one(t, base));
     }

@@ -21,7 +21,7 @@ static void decoders_match_skimage(void **state)
         fv_decode_options o;
     } rows[] = {
         {"cell", FV_TARGET_CELL, {0.65, 0, 10, 1}},
-        {"boundary", FV_TARGET_BOUNDARY, {0.5, 0.7, 8, 1}},
+        {"boundary", FV_TARGET_BOUNDARY, {0.5, 0.2, 8, 1}},
         {"split", FV_TARGET_DISTANCE, {0.3, 0.4, 5, 1}},
     };
     for (int k = 0; k < 3; k++) {
