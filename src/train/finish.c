@@ -1,5 +1,5 @@
 /* model.fovea: the best weights with everything needed to use them. */
-#include "train/run.h"
+#include "train/task.h"
 
 #include <string.h>
 
@@ -15,27 +15,34 @@ static fv_status set_json(fv_ctx *ctx, char **text, json_t *all)
     return FV_OK;
 }
 
-static fv_status fill_card(fvi_run *r, bool tuned, double ap)
+/* Takes over `scores`. */
+static fv_status fill_card(fvi_run *r, json_t *scores)
 {
-    const fvi_state *s = &r->state;
     fvi_text title = {.ctx = r->ctx};
-    fvi_text_add(&title, "%s for segmentation, target %s", r->model->arch->name,
-                 fv_target_name(r->model->target));
-    FV_TRY(fvi_text_check(&title));
-    json_t *scores = json_pack("{s:f, s:I, s:I}", "validation_loss",
-                               s->best_val, "epoch", (json_int_t)s->best_epoch,
-                               "validation_images", (json_int_t)r->val_count);
-    if (tuned)
-        json_object_set_new(scores, "validation_ap50", json_real(ap));
-    json_t *data = json_pack("{s:I, s:I, s:I, s:O}", "training_images",
+    json_t *data = json_pack("{s:I, s:I, s:I}", "training_images",
                              (json_int_t)r->train_count, "validation_images",
                              (json_int_t)r->val_count, "test_images_not_used",
-                             (json_int_t)r->test_count, "training_objects",
-                             json_object_get(r->names, "objects"));
-    json_t *card = json_pack("{s:s, s:o, s:o}", "title", title.data, "data",
-                             data, "scores", scores);
+                             (json_int_t)r->test_count);
+    fvi_text_add(&title, "%s for %s", r->model->arch->name, r->task->noun);
+    if (r->task->describe)
+        r->task->describe(r, &title, data);
+    fv_status status = fvi_text_check(&title);
+    json_t *card =
+        json_pack("{s:s, s:o, s:o}", "title", title.data ? title.data : "",
+                  "data", data, "scores", scores);
     fvi_text_free(&title);
-    return set_json(r->ctx, &r->model->card, card);
+    if (status == FV_OK)
+        return set_json(r->ctx, &r->model->card, card);
+    json_decref(card);
+    return status;
+}
+
+static json_t *scores_of(const fvi_run *r)
+{
+    const fvi_state *s = &r->state;
+    return json_pack("{s:f, s:I, s:I}", "validation_loss", s->best_val, "epoch",
+                     (json_int_t)s->best_epoch, "validation_images",
+                     (json_int_t)r->val_count);
 }
 
 /* A model travels: it tells the names of folders, not where they were. */
@@ -61,16 +68,19 @@ static fv_status fill_history(fvi_run *r)
     return set_json(r->ctx, &r->model->history, all);
 }
 
-/* With `tuned` the thresholds are chosen on the validation images, which
- * takes a while. */
-fv_status fvi_save_best(fvi_run *r, bool tuned)
+fv_status fvi_save_best(fvi_run *r, bool last)
 {
-    double ap = 0;
     fv_model *m = r->model;
+    json_t *scores = scores_of(r);
     memcpy(m->params, r->best, (size_t)r->count * sizeof *m->params);
-    if (tuned)
-        FV_TRY(fv_tune(r->ctx, m, r->val, r->val_count, &ap));
-    FV_TRY(fill_card(r, tuned, ap));
+    if (last && r->task->finish) {
+        fv_status status = r->task->finish(r, scores);
+        if (status != FV_OK) {
+            json_decref(scores);
+            return status;
+        }
+    }
+    FV_TRY(fill_card(r, scores));
     FV_TRY(fill_history(r));
     FV_TRY(fv_model_make_check(r->ctx, m));
     char *path = fvi_path_join(r->ctx, r->folder, "model.fovea");

@@ -1,5 +1,5 @@
 /* run.json and history.csv: what was asked, and what came of it. */
-#include "train/run.h"
+#include "train/task.h"
 
 #include <string.h>
 
@@ -114,8 +114,10 @@ fv_status fvi_options_read(fv_ctx *ctx, const char *path, fv_train_options *o,
 fv_status fvi_log_history(const fvi_run *r)
 {
     fvi_text t = {.ctx = r->ctx};
-    fvi_text_add(&t, "epoch,step,seconds,lr,train_loss,val_loss,val_ap50,"
-                     "gradient_norm\n");
+    fvi_text_add(&t,
+                 "epoch,step,seconds,lr,train_loss,val_loss,%s,"
+                 "gradient_norm\n",
+                 r->task->score);
     for (int64_t i = 0; i < r->state.rows; i++) {
         const fvi_row *x = &r->row[i];
         fvi_text_add(&t, "%.0f,%.0f,%.1f,%.6g,%.9g,%.9g,%.6g,%.6g\n", x->epoch,

@@ -112,7 +112,7 @@ static fv_status diverged(fvi_run *r, const char *what, double value)
 static fv_status compute(fvi_run *r, double *loss, double *norm)
 {
     const fvi_state *s = &r->state;
-    FV_TRY(fvi_batch_fill(r->ctx, &r->batch, s->epoch, s->at, r->steps, r->in));
+    FV_TRY(fvi_batch_fill(r));
     fv_plan_set_step(r->plan, (uint64_t)s->step);
     FV_TRY(fv_plan_run(r->ctx, r->plan));
     *loss = (double)*(float *)fv_plan_at(r->plan, r->net.loss).data;
@@ -201,8 +201,8 @@ static void note_overfitting(fvi_run *r)
                  s->best_val, val, (long long)s->best_epoch);
 }
 
-/* Objects found are what a user wants, so they decide; equal scores, as at the
- * very beginning, leave it to the loss. */
+/* The score is what a user wants, so it decides; equal ones, as at the very
+ * beginning, leave it to the loss. */
 static bool better(const fvi_state *s, double val_loss, double val_score)
 {
     if (s->best_epoch == 0 || val_score > s->best_score)

@@ -11,28 +11,30 @@
 
 #include <jansson.h>
 
+typedef struct fvi_run fvi_run;
+typedef struct fvi_task fvi_task; /* task.h */
+
 /* The network with its loss: one graph, the parameters of the model. */
 typedef struct fvi_net {
     fv_graph *graph;
     fv_val image, answer, target, weight, loss;
 } fvi_net;
 
-fv_status fvi_net_build(fv_ctx *ctx, const fv_model *m, const char *loss,
-                        fvi_net *out);
+/* net.c: the network of r->model and the loss of the task. */
+fv_status fvi_net_build(fvi_run *r, fvi_net *out);
 
 /* What a batch is made from. */
 typedef struct fvi_batch {
+    const fvi_task *task;
     const fv_pair *pairs;
     int64_t count; /* of pairs */
-    fv_target target;
     fv_augment augment;
     uint64_t seed;
     int64_t size, side, channels;
-    float class_weight[4]; /* by class of the truth's first channel */
-    float touching;        /* extra weight where objects touch */
-    uint32_t *labels;      /* size crops */
-    float *scratch;        /* size times fvi_augment_scratch */
-    int64_t *order, pass;  /* the shuffled pairs of one pass over them */
+    uint32_t *labels;     /* size crops */
+    float *scratch;       /* size times fvi_augment_scratch */
+    int64_t *order, pass; /* the shuffled pairs of one pass over them */
+    void *own;            /* of the task: begin makes it, end frees it */
 } fvi_batch;
 
 /* The three inputs of a plan to fill: image, target and weight. */
@@ -40,23 +42,10 @@ typedef struct fvi_inputs {
     fv_tensor image, target, weight;
 } fvi_inputs;
 
-fv_status fvi_batch_new(fv_ctx *ctx, const fv_train_options *o,
-                        fv_target target, const fv_pair *pairs, int64_t count,
-                        int channels, fvi_batch *out);
-void fvi_batch_free(fv_ctx *ctx, fvi_batch *b);
-
-/* Augmented crops number `step * size` and on of the epoch. */
-fv_status fvi_batch_fill(fv_ctx *ctx, fvi_batch *b, int64_t epoch, int64_t step,
-                         int64_t steps, fvi_inputs in);
-
 /* One fixed window of a validation image. */
 typedef struct fvi_window_at {
     int64_t pair, y, x;
 } fvi_window_at;
-
-/* Unchanged windows; pixels outside the picture are mirrored and weigh 0. */
-fv_status fvi_batch_cut(fv_ctx *ctx, fvi_batch *b, const fv_pair *pairs,
-                        const fvi_window_at *at, int64_t count, fvi_inputs in);
 
 /* Where the run stands: everything that resuming needs besides vectors.
  * 64-bit members only: it is written as it is. */
@@ -71,7 +60,7 @@ typedef struct fvi_row { /* one finished epoch */
     double epoch, step, seconds, lr, train_loss, val_loss, val_score, norm;
 } fvi_row;
 
-typedef struct fvi_run {
+struct fvi_run {
     fv_ctx *ctx;
     fv_train_options o; /* resolved */
     json_t *words;      /* owner of the text in `o` after resuming */
@@ -79,13 +68,16 @@ typedef struct fvi_run {
     fv_train_callback tell;
     void *user;
 
+    const fvi_task *task;
+    fvi_sources sources, val_sources; /* val: with a folder of its own */
     fv_pair *train, *val;
     int64_t train_count, val_count, test_count;
     json_t *names; /* which image went where */
     fvi_window_at *window;
     int64_t windows;
+    int64_t tallies; /* numbers the task counts in validation */
 
-    fv_model *model;
+    fv_model *init, *model; /* init: to start from, until model is made */
     fvi_net net;
     fvi_batch batch;
     fv_optim optim;
@@ -103,7 +95,7 @@ typedef struct fvi_run {
     double first, work; /* clock and steps of this process, for the rest */
     double saved;
     char note[160];
-} fvi_run;
+};
 
 double fvi_clock(void); /* seconds, monotonic */
 
@@ -116,13 +108,26 @@ fv_status fvi_weigh_touching(fv_ctx *ctx, const uint32_t *labels, int64_t side,
 fv_status fvi_run_open(fvi_run *r, const fv_train_options *o);
 void fvi_run_close(fvi_run *r);
 
-/* data_set.c: reads and splits (train, val, names); chooses the windows of
+/* data_set.c: notes the names of the sources by role; chooses the windows of
  * validation, once the crop is known. */
-fv_status fvi_run_data(fvi_run *r);
+fv_status fvi_note_sources(fvi_run *r);
 fv_status fvi_run_windows(fvi_run *r);
 
-/* validate.c: loss and AP at IoU 0.5 on the validation windows. */
-fv_status fvi_validate(fvi_run *r, double *loss, double *ap);
+/* network.c: r->init from the file of that name; r->model. */
+fv_status fvi_read_init(fvi_run *r);
+fv_status fvi_make_model(fvi_run *r);
+
+/* batch.c */
+fv_status fvi_batch_open(fvi_run *r);
+void fvi_batch_close(fvi_run *r);
+/* Augmented crops of the step at r->state into r->in. */
+fv_status fvi_batch_fill(fvi_run *r);
+/* Unchanged windows of r->val; beyond `count` they weigh 0. */
+fv_status fvi_batch_cut(fvi_run *r, const fvi_window_at *at, int64_t count,
+                        fvi_inputs in);
+
+/* validate.c: loss and score on the validation windows. */
+fv_status fvi_validate(fvi_run *r, double *loss, double *score);
 
 /* checkpoint.c */
 fv_status fvi_checkpoint_write(fvi_run *r);
@@ -142,8 +147,9 @@ fv_status fvi_options_read(fv_ctx *ctx, const char *path, fv_train_options *o,
 /* progress.c */
 fv_status fvi_progress_write(const fvi_run *r);
 
-/* finish.c */
-fv_status fvi_save_best(fvi_run *r, bool tuned);
+/* finish.c: model.fovea with the best weights; the `last` time, which may
+ * take a while, what the task does when training ends. */
+fv_status fvi_save_best(fvi_run *r, bool last);
 
 /* loop.c */
 double fvi_lr_factor(const fvi_run *r);

@@ -1,0 +1,140 @@
+/* The network of a run: new, or that of the model it starts from. */
+#include "train/task.h"
+
+#include <string.h>
+
+/* Applies "base=24,depth=3" to a config; `words` is cut up in place and must
+ * live as long as the config. */
+static fv_status configure(fv_ctx *ctx, const fv_arch *arch, char *words,
+                           void *config)
+{
+    for (char *at = words, *next; at && *at; at = next) {
+        next = strchr(at, ',');
+        if (next)
+            *next++ = '\0';
+        char *equals = strchr(at, '=');
+        if (!equals)
+            return fvi_fail(
+                ctx, FV_EINVAL,
+                "config: '%s' is not a setting, expected name=value", at);
+        *equals = '\0';
+        fv_status status =
+            fv_field_set(ctx, arch->fields, config, at, equals + 1);
+        if (status != FV_OK)
+            return fvi_fail_in(ctx, status, "config of %s", arch->name);
+    }
+    return FV_OK;
+}
+
+static fv_status set_number(fv_ctx *ctx, const fv_arch *arch, void *config,
+                            const char *name, int value)
+{
+    const fv_field *f = fv_field_find(arch->fields, name);
+    if (!f || f->kind != FV_KIND_INT)
+        return fvi_fail(ctx, FV_EINVAL, "%s has no channels to choose",
+                        arch->name);
+    *(int *)(void *)((char *)config + f->offset) = value;
+    return FV_OK;
+}
+
+static fv_status configured_model(fvi_run *r, const fv_arch *arch, int maps,
+                                  char *words, void *config)
+{
+    FV_TRY(configure(r->ctx, arch, words, config));
+    FV_TRY(set_number(r->ctx, arch, config, "in", r->o.channels));
+    FV_TRY(set_number(r->ctx, arch, config, "out", maps));
+    return fv_model_new(r->ctx, arch, config, (uint64_t)r->o.seed, &r->model);
+}
+
+static fv_status new_model(fvi_run *r)
+{
+    const fv_arch *arch;
+    int maps;
+    bool same;
+    void *config;
+    FV_TRY(fv_arch_find(r->ctx, r->o.arch, &arch));
+    FV_TRY(r->task->aim(r, NULL, &maps, &same));
+    if (arch->rank != 2)
+        return fvi_fail(r->ctx, FV_EINVAL,
+                        "%s does not work on images, expected one like unet",
+                        arch->name);
+    char *words = fvi_strdup(r->ctx, r->o.config ? r->o.config : "");
+    if (!words)
+        return FV_ENOMEM;
+    fv_status status = fv_config_new(r->ctx, arch, &config);
+    if (status == FV_OK) {
+        status = configured_model(r, arch, maps, words, config);
+        if (status != FV_OK)
+            fv_config_free(r->ctx, config);
+    }
+    fvi_free(r->ctx, words);
+    return status;
+}
+
+/* Every parameter of `from` that `to` has too, by name and extents. */
+static void take_over(const fv_model *from, fv_model *to)
+{
+    for (int i = 0; i < fv_param_list_size(to->graph); i++) {
+        fv_param p = fv_param_at(to->graph, i);
+        for (int k = 0; k < fv_param_list_size(from->graph); k++) {
+            fv_param q = fv_param_at(from->graph, k);
+            if (strcmp(p.name, q.name) == 0 && p.ndim == q.ndim &&
+                memcmp(p.dim, q.dim, sizeof p.dim) == 0)
+                memcpy(to->params + p.offset, from->params + q.offset,
+                       (size_t)p.count * sizeof(float));
+        }
+    }
+}
+
+/* The network of r->init with a new last layer, for another aim. */
+static fv_status new_head(fvi_run *r, int maps)
+{
+    const fv_model *old = r->init;
+    void *config;
+    FV_TRY(fv_config_new(r->ctx, old->arch, &config));
+    memcpy(config, old->config, old->arch->size);
+    fv_status status = set_number(r->ctx, old->arch, config, "out", maps);
+    if (status == FV_OK)
+        status = fv_model_new(r->ctx, old->arch, config, (uint64_t)r->o.seed,
+                              &r->model);
+    if (status != FV_OK) {
+        fv_config_free(r->ctx, config);
+        return status;
+    }
+    r->model->percentile[0] = old->percentile[0];
+    r->model->percentile[1] = old->percentile[1];
+    take_over(old, r->model);
+    return FV_OK;
+}
+
+fv_status fvi_read_init(fvi_run *r)
+{
+    FV_TRY(fv_model_read(r->ctx, r->o.init, &r->init));
+    const fv_model *m = r->init;
+    if (strcmp(m->task, r->task->name) != 0)
+        return fvi_fail(r->ctx, FV_EINVAL, "%s: is for '%s', expected %s",
+                        r->o.init, m->task, r->task->name);
+    r->o.arch = m->arch->name;
+    r->o.channels = fv_channels(m->graph, m->image);
+    r->o.percentile_low = m->percentile[0];
+    r->o.percentile_high = m->percentile[1];
+    return FV_OK;
+}
+
+static fv_status old_model(fvi_run *r)
+{
+    int maps;
+    bool same = true;
+    FV_TRY(r->task->aim(r, r->init, &maps, &same));
+    if (!same)
+        return new_head(r, maps);
+    r->model = r->init;
+    r->init = NULL;
+    return FV_OK;
+}
+
+fv_status fvi_make_model(fvi_run *r)
+{
+    FV_TRY(r->init ? old_model(r) : new_model(r));
+    return r->task->mark(r);
+}

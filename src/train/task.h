@@ -1,0 +1,115 @@
+#ifndef FVI_TASK_H
+#define FVI_TASK_H
+
+/*
+ * What a network is trained for, described once. The loop, the checkpoint and
+ * the logs ask the table of the run's task for everything particular; a new
+ * task is one such table and a row in task.c.
+ */
+
+#include "train/run.h"
+
+struct fvi_task {
+    const char *name;  /* "segment": the option and the model file's word */
+    const char *noun;  /* "segmentation", for the title of the card        */
+    const char *score; /* column of history.csv with the validation score */
+
+    /* Options: those that contradict each other; what is left open. */
+    fv_status (*check)(fvi_run *r);
+
+    /*
+     * Data, in two steps, so that the network is known before pixels are
+     * read. `find`: r->sources and r->val_sources with their roles, and
+     * r->o.channels when it is 0. `read`: r->train and r->val; FV_EINVAL when
+     * there is nothing to learn from.
+     */
+    fv_status (*find)(fvi_run *r);
+    fv_status (*read)(fvi_run *r);
+
+    /* Network: how many maps it answers with. `old` is the model to start
+     * from or NULL; `*same` when its last layer can stay. */
+    fv_status (*aim)(fvi_run *r, const fv_model *old, int *maps, bool *same);
+    /* What the model file says about the answer: into r->model. */
+    fv_status (*mark)(fvi_run *r);
+    /* The inputs "target" and "weight" and the loss on n->answer; spatial
+     * extents may stay open (-1) and become those of the crop. */
+    fv_status (*loss)(fvi_run *r, fvi_net *n);
+
+    /*
+     * Batches. The weights are all 1 before `crop` and `cut`.
+     *   begin  NULL, or what is worked out once; end frees it (may be NULL)
+     *   crop   in many threads, without allocation: the augmented crop number
+     *          `index` of the epoch from `p` into slot `i`
+     *   cut    the unchanged window at `at` of `p` into slot `i`
+     *   truth  NULL, or after each crop: what needs memory
+     */
+    fv_status (*begin)(fvi_run *r);
+    void (*end)(fvi_run *r);
+    void (*crop)(const fvi_batch *b, const fv_pair *p, int64_t epoch,
+                 int64_t index, int64_t i, fvi_inputs in);
+    fv_status (*truth)(fvi_run *r, int64_t i, fvi_inputs in);
+    fv_status (*cut)(fvi_run *r, const fvi_window_at *at, int64_t i,
+                     fvi_inputs in);
+
+    /*
+     * Validation: `count` windows were answered; what they tell is added to
+     * the r->tallies numbers of `tally` (set in begin). `total` makes the
+     * score of the epoch, higher is better.
+     */
+    fv_status (*add)(fvi_run *r, fvi_inputs in, fv_tensor answer,
+                     const fvi_window_at *at, int64_t count, double *tally);
+    double (*total)(const fvi_run *r, const double *tally);
+
+    /* When training ends, with the best weights in r->model: thresholds are
+     * tuned; scores for the card are added to `scores`. NULL: nothing. */
+    fv_status (*finish)(fvi_run *r, json_t *scores);
+    /* What else the card says in its title and of the data. NULL: nothing. */
+    void (*describe)(const fvi_run *r, fvi_text *title, json_t *data);
+};
+
+extern const fvi_task fvi_task_segment;
+
+/* FV_EINVAL: the sentence lists what there is. */
+fv_status fvi_task_find(fv_ctx *ctx, const char *name, const fvi_task **out);
+
+/* ---- for tasks ---- */
+
+/* The i-th part of a tensor along its first axis, without that axis. */
+fv_tensor fvi_part(fv_tensor t, int64_t i);
+/* Slot `i` of the inputs, likewise. */
+fvi_inputs fvi_inputs_at(fvi_inputs in, int64_t i);
+
+/* Scratch of slot `i`, for fvi_augment_fill. */
+float *fvi_batch_scratch(const fvi_batch *b, int64_t i);
+
+/* Pixels of a window of side S outside `dim` (height, width) weigh 0. */
+void fvi_weigh_inside(const int64_t dim[2], const fvi_window_at *at,
+                      fv_tensor weight);
+/* Large pictures have many windows; each picture counts the same. */
+void fvi_share_equally(const int64_t dim[2], fv_tensor weight);
+
+/* data_set.c: images and the label or target images that belong to them, by
+ * folder, table or seed; notes who trains, validates and is left alone. */
+fv_status fvi_find_pairs(fvi_run *r, const char *truth, const char *val_truth);
+/* The role that validates in r->val_sources or, without any, in r->sources. */
+const fvi_sources *fvi_val_sources(const fvi_run *r, fvi_role *role);
+/* FV_EINVAL when nothing is left to train or to validate on. */
+fv_status fvi_check_counts(const fvi_run *r);
+
+/* diameters.c: the median diameter (px) and number of labeled objects. */
+fv_status fvi_measure_objects(fv_ctx *ctx, const fv_pair *pairs, int64_t count,
+                              double *diameter, int64_t *objects);
+
+/* ---- of segmentation ---- */
+
+/* segment_truth.c: truth and weights of crops of labels. */
+fv_status fvi_segment_begin(fvi_run *r);
+void fvi_segment_end(fvi_run *r);
+void fvi_segment_crop(const fvi_batch *b, const fv_pair *p, int64_t epoch,
+                      int64_t index, int64_t i, fvi_inputs in);
+fv_status fvi_segment_fill(fvi_run *r, int64_t i, fvi_inputs in);
+fv_status fvi_segment_cut(fvi_run *r, const fvi_window_at *at, int64_t i,
+                          fvi_inputs in);
+fv_tensor fvi_segment_labels(const fvi_batch *b, int64_t i);
+
+#endif

@@ -1,0 +1,186 @@
+/* Segmentation: images and their labels, maps that a decoder makes objects
+ * of, and thresholds that are tuned when training ends. */
+#include "train/task.h"
+
+#include "fovea/loss.h"
+
+#include <string.h>
+
+/* ---- data ---- */
+
+static fv_status find(fvi_run *r)
+{
+    return fvi_find_pairs(r, r->o.labels, r->o.val_labels);
+}
+
+static fv_status check_objects(fvi_run *r)
+{
+    double diameter = 0;
+    int64_t objects = 0;
+    FV_TRY(fvi_check_counts(r));
+    FV_TRY(fvi_measure_objects(r->ctx, r->train, r->train_count, &diameter,
+                               &objects));
+    if (objects == 0)
+        return fvi_fail(r->ctx, FV_EINVAL,
+                        "the labels of all %lld training images are empty",
+                        (long long)r->train_count);
+    json_object_set_new(r->names, "diameter_px", json_real(diameter));
+    json_object_set_new(r->names, "objects", json_integer(objects));
+    return FV_OK;
+}
+
+static fv_status read(fvi_run *r)
+{
+    const double percentile[2] = {r->o.percentile_low, r->o.percentile_high};
+    fvi_role role;
+    const fvi_sources *val = fvi_val_sources(r, &role);
+    FV_TRY(fvi_pairs_of(r->ctx, &r->sources, FVI_FOR_TRAINING, r->o.channels,
+                        percentile, &r->train, &r->train_count));
+    FV_TRY(fvi_pairs_of(r->ctx, val, role, r->o.channels, percentile, &r->val,
+                        &r->val_count));
+    return check_objects(r);
+}
+
+/* ---- network ---- */
+
+static fv_status aim(fvi_run *r, const fv_model *old, int *maps, bool *same)
+{
+    fv_target target;
+    if (!r->o.target)
+        r->o.target = fv_target_name(old ? old->target : FV_TARGET_BOUNDARY);
+    FV_TRY(fv_target_find(r->ctx, r->o.target, &target));
+    *maps = fv_target_maps(target);
+    *same = old && old->target == target;
+    return FV_OK;
+}
+
+static fv_status mark(fvi_run *r)
+{
+    return fv_target_find(r->ctx, r->o.target, &r->model->target);
+}
+
+/* Dice of the probability of "cell" beside the cross-entropy of it. */
+static fv_val cell_loss(fv_graph *g, fv_val logit, fv_val truth, fv_val weight,
+                        bool dice)
+{
+    fv_val bce = fv_loss_bce(g, logit, truth, weight);
+    if (!dice)
+        return bce;
+    return fv_add(g, bce, fv_loss_dice(g, fv_sigmoid(g, logit), truth, weight));
+}
+
+static fv_val distance_loss(fv_graph *g, const fvi_net *n, bool dice)
+{
+    fv_val logit = fv_slice_channels(g, n->answer, 0, 1);
+    fv_val distance = fv_slice_channels(g, n->answer, 1, 2);
+    fv_val cell = fv_slice_channels(g, n->target, 0, 1);
+    fv_val truth = fv_slice_channels(g, n->target, 1, 2);
+    return fv_add(g, cell_loss(g, logit, cell, n->weight, dice),
+                  fv_loss_mse(g, distance, truth, n->weight));
+}
+
+static fv_val loss_of(fv_graph *g, const fvi_net *n, fv_target t, bool dice)
+{
+    if (t == FV_TARGET_BOUNDARY)
+        return fv_loss_cross_entropy(g, n->answer, n->target, n->weight, NULL);
+    if (t == FV_TARGET_DISTANCE)
+        return distance_loss(g, n, dice);
+    return cell_loss(g, n->answer, n->target, n->weight, dice);
+}
+
+static fv_status loss(fvi_run *r, fvi_net *n)
+{
+    fv_target target = r->model->target;
+    bool dice = strcmp(r->o.loss, "dice") == 0;
+    if (dice && target == FV_TARGET_BOUNDARY)
+        return fvi_fail(r->ctx, FV_EINVAL,
+                        "loss: dice goes with the targets cell and distance, "
+                        "not with boundary");
+    int64_t truth[] = {-1, -1, -1, fv_target_truth_channels(target)};
+    int64_t one[] = {-1, -1, -1, 1};
+    n->target = fv_input(n->graph, "target", 4, truth);
+    n->weight = fv_input(n->graph, "weight", 4, one);
+    n->loss = loss_of(n->graph, n, target, dice);
+    return FV_OK;
+}
+
+/* ---- validation: AP at IoU 0.5 ---- */
+
+/* Objects found in one window against those that are there. */
+static fv_status score(fvi_run *r, fv_tensor maps, fv_tensor truth,
+                       fv_tensor weight, fv_tensor found, double *tally)
+{
+    fv_decode_options how = fv_decode_default();
+    const double iou = 0.5;
+    int64_t count;
+    fv_match match;
+    FV_TRY(fv_decode(r->ctx, r->model->target, maps, how, found, &count));
+    for (int64_t i = 0; i < fv_count(found); i++)
+        if (!(((const float *)weight.data)[i] > 0))
+            ((uint32_t *)found.data)[i] = 0;
+    FV_TRY(fv_match_labels(r->ctx, truth, found, 1, &iou, &match));
+    tally[0] += (double)match.tp;
+    tally[1] += (double)match.fp;
+    tally[2] += (double)match.fn;
+    return FV_OK;
+}
+
+static fv_status add(fvi_run *r, fvi_inputs in, fv_tensor answer,
+                     const fvi_window_at *at, int64_t count, double *tally)
+{
+    (void)at;
+    fv_tensor found = fvi_segment_labels(&r->batch, 0);
+    found.data = fvi_alloc(r->ctx, (size_t)fv_count(found) * sizeof(uint32_t));
+    if (!found.data)
+        return FV_ENOMEM;
+    fv_status status = FV_OK;
+    for (int64_t i = 0; i < count && status == FV_OK; i++)
+        status = score(r, fvi_part(answer, i), fvi_segment_labels(&r->batch, i),
+                       fvi_part(in.weight, i), found, tally);
+    fvi_free(r->ctx, found.data);
+    return status;
+}
+
+static double total(const fvi_run *r, const double *tally)
+{
+    (void)r;
+    double objects = tally[0] + tally[1] + tally[2];
+    return objects > 0 ? tally[0] / objects : 1;
+}
+
+/* ---- the end ---- */
+
+static fv_status finish(fvi_run *r, json_t *scores)
+{
+    double ap = 0;
+    FV_TRY(fv_tune(r->ctx, r->model, r->val, r->val_count, &ap));
+    json_object_set_new(scores, "validation_ap50", json_real(ap));
+    return FV_OK;
+}
+
+static void describe(const fvi_run *r, fvi_text *title, json_t *data)
+{
+    fvi_text_add(title, ", target %s", fv_target_name(r->model->target));
+    json_object_set(data, "training_objects",
+                    json_object_get(r->names, "objects"));
+}
+
+const fvi_task fvi_task_segment = {
+    .name = "segment",
+    .noun = "segmentation",
+    .score = "val_ap50",
+    .find = find,
+    .read = read,
+    .aim = aim,
+    .mark = mark,
+    .loss = loss,
+    .begin = fvi_segment_begin,
+    .end = fvi_segment_end,
+    .crop = fvi_segment_crop,
+    .truth = fvi_segment_fill,
+    .cut = fvi_segment_cut,
+    .add = add,
+    .total = total,
+    .finish = finish,
+    .describe = describe,
+};
