@@ -39,6 +39,7 @@ PUBLIC = {
     "status": "base", "field": "base", "tensor": "tensor", "graph": "op",
     "plan": "graph", "loss": "nn", "optim": "nn", "arch": "nn",
     "image": "image", "segment": "task", "score": "task", "synth": "task",
+    "stars": "task",
     "model": "model", "augment": "train", "train": "train", "fovea": "cli",
 }
 

@@ -12,6 +12,7 @@
 #include "fovea/plan.h"
 #include "fovea/score.h"
 #include "fovea/segment.h"
+#include "fovea/stars.h"
 #include "fovea/status.h"
 #include "fovea/synth.h"
 #include "fovea/tensor.h"
