@@ -39,14 +39,14 @@ PUBLIC = {
     "status": "base", "field": "base", "tensor": "tensor", "graph": "op",
     "plan": "graph", "loss": "nn", "optim": "nn", "arch": "nn",
     "image": "image", "segment": "task", "score": "task", "synth": "task",
-    "stars": "task",
+    "stars": "task", "flows": "task",
     "model": "model", "augment": "train", "train": "train", "fovea": "cli",
 }
 
 # header of an outside library -> where it may be included
 KEEPERS = {
     r"dnnl.*\.h": ["backend/onednn"],
-    r"immintrin\.h|cpuid\.h": ["backend/native"],
+    r"immintrin\.h|cpuid\.h": ["backend/native", "task"],
     r"tiff(io)?\.h|png\.h|jpeglib\.h|expat\.h": ["image"],
     r"zip\.h|zlib\.h": ["image", "task", "model"],
     r"jansson\.h": ["model", "train", "cli"],

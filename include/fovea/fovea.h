@@ -4,6 +4,7 @@
 #include "fovea/arch.h"
 #include "fovea/augment.h"
 #include "fovea/field.h"
+#include "fovea/flows.h"
 #include "fovea/graph.h"
 #include "fovea/image.h"
 #include "fovea/loss.h"

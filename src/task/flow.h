@@ -1,0 +1,124 @@
+#ifndef FVI_FLOW_H
+#define FVI_FLOW_H
+
+/* What the two directions share: objects as runs, heat in their boxes. */
+
+#include "fovea/flows.h"
+#include "task/task.h"
+
+/* ---- objects (flow_objects.c) ---- */
+
+typedef struct fvi_flow_object {
+    uint32_t label;
+    int32_t y0, x0, y1, x1; /* box; y1 and x1 excluded */
+    int64_t area, first;    /* its runs are run[first] .. run[first + runs) */
+    int64_t runs;
+} fvi_flow_object;
+
+/* The objects of a label image in raster order of first pixel, each with its
+ * runs by row, then by column. */
+typedef struct fvi_flow_objects {
+    int64_t count;
+    fvi_flow_object *object;
+    fvi_run *run;
+} fvi_flow_objects;
+
+fv_status fvi_flow_objects_new(fv_ctx *ctx, const uint32_t *labels, int64_t h,
+                               int64_t w, fvi_flow_objects *out);
+void fvi_flow_objects_free(fv_ctx *ctx, fvi_flow_objects *o);
+
+/* ---- heat (flow_heat.c, flow_step.c) ---- */
+
+/*
+ * The box of one object with a frame. Pixel (y,x) is cell
+ *   (y - y0 + 1) stride + x - x0 + FVI_LANES.
+ * Cells are worked on in chunks of FVI_LANES; those that hold no pixel of the
+ * object are left out, and `ninth` is 1/9 inside and 0 outside it.
+ */
+enum { FVI_LANES = 8 };
+typedef struct fvi_heat {
+    int64_t stride, cells, chunks;
+    double *now, *next, *ninth;
+    int64_t *chunk; /* first cell of each */
+} fvi_heat;
+
+/* Doubles of scratch that an object needs. */
+int64_t fvi_heat_room(const fvi_flow_object *o);
+
+/* Heat after `steps`, in `now`. `team` threads share one object. */
+void fvi_heat_spread(const fvi_flow_object *o, const fvi_run *run,
+                     const fv_flow_options *how, int64_t steps, int team,
+                     double *scratch, fvi_heat *out);
+
+static inline int64_t fvi_heat_cell(const fvi_heat *t, const fvi_flow_object *o,
+                                    int64_t y, int64_t x)
+{
+    return (y - o->y0 + 1) * t->stride + x - o->x0 + FVI_LANES;
+}
+
+/* One step from `now` to `next` for chunks lo..hi-1: compiled for any
+ * processor and for AVX-512, with the same bits. */
+typedef void fvi_heat_step(const fvi_heat *t, int64_t lo, int64_t hi);
+fvi_heat_step fvi_heat_step_any, fvi_heat_step_v4;
+
+/* ---- directions (flow_field.c) ---- */
+
+/* Called for every pixel of an object, by one thread per object. */
+typedef void fvi_flow_use(void *to, int64_t object, int64_t y, int64_t x,
+                          double dy, double dx);
+
+fv_status fvi_flow_each(fv_ctx *ctx, const fvi_flow_objects *o,
+                        const fv_flow_options *how, int64_t h, int64_t w,
+                        fvi_flow_use *use, void *to);
+
+/* ---- following (flow_follow.c) ---- */
+
+/* The pixels above the threshold. `index` is u32 (h,w): number + 1 of each
+ * such pixel, 0 elsewhere. */
+typedef struct fvi_flow_points {
+    int64_t h, w, count;
+    uint32_t *pixel; /* y w + x, rising                          */
+    float *field;    /* count + 1 pairs (dY, dX) in px; the first is 0 */
+    uint32_t *bin;   /* pixel where each one arrives            */
+} fvi_flow_points;
+
+/* How positions become places in the field along one axis of n pixels. */
+typedef struct fvi_flow_axis {
+    int64_t n;
+    double factor, shift;
+} fvi_flow_axis;
+
+typedef struct fvi_flow_walk {
+    const uint32_t *index;
+    const float *field;
+    fvi_flow_axis y, x;
+} fvi_flow_walk;
+
+/* One Euler step; y and x have room for a multiple of FVI_LANES, and what is
+ * beyond `count` must lie in the image. */
+typedef void fvi_flow_walker(const fvi_flow_walk *k, float *y, float *x,
+                             int64_t count);
+fvi_flow_walker fvi_flow_walk_any, fvi_flow_walk_v4;
+
+/* Whether the fast twins, named _v4, run on this processor. */
+bool fvi_flow_fast(void);
+
+/* Replaces p->bin, which may hold anything. */
+fv_status fvi_flow_follow(fv_ctx *ctx, const fvi_flow_points *p,
+                          const uint32_t *index, int64_t steps, bool shifted);
+
+/* ---- sinks (flow_sinks.c) ---- */
+
+/* Replaces each bin by the number of its sink from 1, or 0. `plane` is h w
+ * numbers of scratch. */
+fv_status fvi_flow_sinks(fv_ctx *ctx, fvi_flow_points *p, uint32_t *plane,
+                         int64_t *sinks);
+
+/* ---- tidying as the field does (flow_tidy.c) ---- */
+
+/* Small ones removed, holes filled with all that is in them, small ones
+ * removed, numbers 1..count. */
+fv_status fvi_flow_tidy(fv_ctx *ctx, uint32_t *labels, int64_t h, int64_t w,
+                        const fv_flow_decode_options *o, int64_t *count);
+
+#endif
