@@ -3,11 +3,20 @@
 
 #include <string.h>
 
-static const fv_field options[] = {FV_END};
+static const fv_field options[] = {
+    FV_PATH(score_args, objects, NULL,
+            "segment: file for a table with the fate of each object"),
+    FV_REAL(score_args, iou, 0.5, 0.01, 1, "",
+            "segment: overlap from which an object counts as matched in it"),
+    FV_REAL(score_args, tolerance, 2, 0, 1000, "px",
+            "segment: how far apart outlines may run for boundary F"),
+    FV_REAL(score_args, range, 0, 0, 1e12, "counts",
+            "restore: span that PSNR and SSIM refer to; 0: that of the truth"),
+    FV_END,
+};
 
 static int run(cli *c, const void *args, int count, char **operands)
 {
-    (void)args;
     (void)count;
     const char *kind = operands[0];
     bool segment = strcmp(kind, "segment") == 0;
@@ -21,7 +30,8 @@ static int run(cli *c, const void *args, int count, char **operands)
     if (score_pairs_find(c->ctx, kind, operands[1], operands[2], &pairs) !=
         FV_OK)
         return cli_fail(c);
-    int code = segment ? score_segment(c, &pairs) : score_restore(c, &pairs);
+    int code = segment ? score_segment(c, args, &pairs)
+                       : score_restore(c, args, &pairs);
     score_pairs_free(c->ctx, &pairs);
     return code;
 }
@@ -35,11 +45,13 @@ const fv_cmd cmd_score = {
         "Two folders whose files belong together by name (NAME, NAME_labels, "
         "NAME_masks or NAME_restored), or two files. segment: objects matched "
         "one to one at IoU 0.50 to 0.95; true and false positives and false "
-        "negatives are pooled over images, with the mean over images beside. "
-        "restore: PSNR and SSIM of each image and their mean. A truth without "
-        "a prediction counts as a failed input.",
+        "negatives are pooled over images, with the mean over images beside; "
+        "then the mean of AP over these thresholds, the aggregated Jaccard "
+        "index, boundary F, and how many objects were missed, split, merged "
+        "or invented. restore: PSNR and SSIM of each image and their mean. A "
+        "truth without a prediction counts as a failed input.",
     .options = options,
-    .size = 1,
+    .size = sizeof(score_args),
     .min_operands = 3,
     .max_operands = 3,
     .run = run,

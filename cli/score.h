@@ -24,7 +24,17 @@ fv_status score_pairs_find(fv_ctx *ctx, const char *kind, const char *pred,
                            const char *truth, score_pairs *out);
 void score_pairs_free(fv_ctx *ctx, score_pairs *p);
 
-int score_segment(cli *c, const score_pairs *p);
-int score_restore(cli *c, const score_pairs *p);
+typedef struct score_args {
+    const char *objects;
+    double iou, tolerance, range;
+} score_args;
+
+int score_segment(cli *c, const score_args *o, const score_pairs *p);
+int score_restore(cli *c, const score_args *o, const score_pairs *p);
+
+/* The table of objects of one image: rows of `text`, with a header first. */
+void score_objects_head(fvi_text *text);
+void score_objects_rows(fvi_text *text, const char *image,
+                        const fv_object_scores *s);
 
 #endif

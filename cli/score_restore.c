@@ -75,8 +75,9 @@ static int show_mean(cli *c, quality sum, size_t n, json_t *rows)
     return EXIT_DONE;
 }
 
-int score_restore(cli *c, const score_pairs *p)
+int score_restore(cli *c, const score_args *o, const score_pairs *p)
 {
+    (void)o;
     json_t *rows = c->json ? json_array() : NULL;
     quality sum = {0};
     size_t failed = 0;

@@ -2,14 +2,25 @@
 #include "inputs.h"
 #include "score.h"
 
-enum { LEVELS = 10 };
+enum { LEVELS = 10, FATES = FV_MERGED + 1 };
+
+/* What one image says, and the sum of what all say. */
+typedef struct verdict {
+    fv_match match[LEVELS];
+    fv_aji aji;
+    fv_boundary edge;
+    int64_t fate[2][FATES]; /* of true objects, of found ones */
+} verdict;
 
 typedef struct tally {
+    const score_args *o;
     size_t images;
-    fv_match pooled[LEVELS]; /* of all objects together */
+    verdict pooled; /* of all objects together */
     double iou_sum[LEVELS];
     fv_match mean[LEVELS]; /* ratios only, of images */
-    json_t *rows;          /* one per image, NULL without --json */
+    double mean_aji, mean_edge;
+    json_t *rows;     /* one per image, NULL without --json */
+    fvi_text objects; /* the table of --objects             */
 } tally;
 
 static double level(int i)
@@ -17,12 +28,46 @@ static double level(int i)
     return (50 + 5 * i) / 100.0;
 }
 
-static fv_status match(cli *c, const score_pair *p, fv_match out[LEVELS])
+static double ap_mean(const fv_match m[LEVELS])
 {
-    fv_image *truth, *pred;
+    double sum = 0;
+    for (int i = 0; i < LEVELS; i++)
+        sum += m[i].ap;
+    return sum / LEVELS;
+}
+
+static void count_fates(const fv_object_scores *s, verdict *v)
+{
+    for (int64_t i = 0; i < s->truths; i++)
+        v->fate[0][s->truth[i].fate]++;
+    for (int64_t i = 0; i < s->preds; i++)
+        v->fate[1][s->pred[i].fate]++;
+}
+
+static fv_status judge(cli *c, tally *t, const char *stem, fv_tensor truth,
+                       fv_tensor pred, verdict *out)
+{
     double iou[LEVELS];
+    fv_object_scores s;
+    *out = (verdict){0};
     for (int i = 0; i < LEVELS; i++)
         iou[i] = level(i);
+    FV_TRY(fv_match_labels(c->ctx, truth, pred, LEVELS, iou, out->match));
+    FV_TRY(fv_aji_labels(c->ctx, truth, pred, &out->aji));
+    FV_TRY(
+        fv_boundary_labels(c->ctx, truth, pred, t->o->tolerance, &out->edge));
+    FV_TRY(fv_score_objects(c->ctx, truth, pred, t->o->iou, &s));
+    count_fates(&s, out);
+    if (t->o->objects)
+        score_objects_rows(&t->objects, stem, &s);
+    fv_object_scores_free(c->ctx, &s);
+    return fvi_text_check(&t->objects);
+}
+
+static fv_status judge_files(cli *c, tally *t, const score_pair *p,
+                             verdict *out)
+{
+    fv_image *truth, *pred;
     if (!p->pred)
         return fvi_fail(c->ctx, FV_EINVAL, "%s has no prediction", p->truth);
     FV_TRY(fv_labels_read(c->ctx, p->truth, NULL, &truth));
@@ -36,59 +81,108 @@ static fv_status match(cli *c, const score_pair *p, fv_match out[LEVELS])
                          p->pred, (long long)b[1], (long long)b[0],
                          (long long)a[1], (long long)a[0]);
         else
-            status = fv_match_labels(c->ctx, truth->pixels, pred->pixels,
-                                     LEVELS, iou, out);
+            status = judge(c, t, p->stem, truth->pixels, pred->pixels, out);
         fv_image_free(c->ctx, pred);
     }
     fv_image_free(c->ctx, truth);
     return status;
 }
 
-static void add_row(tally *t, const char *stem, const fv_match m[LEVELS])
+static json_t *fates_json(const int64_t fate[FATES])
 {
+    json_t *out = json_object();
+    for (int i = 0; i < FATES; i++)
+        json_object_set_new(out, fv_fate_name((fv_fate)i),
+                            json_integer(fate[i]));
+    return out;
+}
+
+static void add_row(tally *t, const char *stem, const verdict *v)
+{
+    const fv_match *m = v->match;
     json_t *ap = json_array();
     for (int i = 0; i < LEVELS; i++)
         json_array_append_new(ap, json_number(m[i].ap));
     json_array_append_new(
-        t->rows, json_pack("{s:s, s:I, s:I, s:o}", "name", stem, "true_objects",
-                           (json_int_t)(m[0].tp + m[0].fn), "found_objects",
-                           (json_int_t)(m[0].tp + m[0].fp), "ap", ap));
+        t->rows,
+        json_pack("{s:s, s:I, s:I, s:o, s:f, s:f, s:f, s:o, s:o}", "name", stem,
+                  "true_objects", (json_int_t)(m[0].tp + m[0].fn),
+                  "found_objects", (json_int_t)(m[0].tp + m[0].fp), "ap", ap,
+                  "ap_mean", ap_mean(m), "aji", v->aji.aji, "boundary_f",
+                  v->edge.f, "true_fates", fates_json(v->fate[0]),
+                  "found_fates", fates_json(v->fate[1])));
 }
 
-static void add(tally *t, const char *stem, const fv_match m[LEVELS])
+static void pool(verdict *sum, const verdict *v)
+{
+    for (int i = 0; i < LEVELS; i++) {
+        sum->match[i].tp += v->match[i].tp;
+        sum->match[i].fp += v->match[i].fp;
+        sum->match[i].fn += v->match[i].fn;
+    }
+    for (int i = 0; i < 2 * FATES; i++)
+        sum->fate[i / FATES][i % FATES] += v->fate[i / FATES][i % FATES];
+    sum->aji.shared += v->aji.shared;
+    sum->aji.all += v->aji.all;
+    sum->edge.truth += v->edge.truth;
+    sum->edge.pred += v->edge.pred;
+    sum->edge.truth_near += v->edge.truth_near;
+    sum->edge.pred_near += v->edge.pred_near;
+}
+
+static void add(tally *t, const char *stem, const verdict *v)
 {
     t->images++;
     if (t->rows)
-        add_row(t, stem, m);
+        add_row(t, stem, v);
+    pool(&t->pooled, v);
     for (int i = 0; i < LEVELS; i++) {
-        t->pooled[i].tp += m[i].tp;
-        t->pooled[i].fp += m[i].fp;
-        t->pooled[i].fn += m[i].fn;
-        t->iou_sum[i] += m[i].mean_iou * (double)m[i].tp;
-        t->mean[i].precision += m[i].precision;
-        t->mean[i].recall += m[i].recall;
-        t->mean[i].f1 += m[i].f1;
-        t->mean[i].ap += m[i].ap;
-        t->mean[i].pq += m[i].pq;
+        const fv_match *m = &v->match[i];
+        t->iou_sum[i] += m->mean_iou * (double)m->tp;
+        t->mean[i].precision += m->precision;
+        t->mean[i].recall += m->recall;
+        t->mean[i].f1 += m->f1;
+        t->mean[i].ap += m->ap;
+        t->mean[i].pq += m->pq;
     }
+    t->mean_aji += v->aji.aji;
+    t->mean_edge += v->edge.f;
 }
 
 static void finish(tally *t)
 {
     double n = t->images ? (double)t->images : 1;
     for (int i = 0; i < LEVELS; i++) {
-        fv_match_ratios(&t->pooled[i], t->iou_sum[i]);
+        fv_match_ratios(&t->pooled.match[i], t->iou_sum[i]);
         t->mean[i].precision /= n;
         t->mean[i].recall /= n;
         t->mean[i].f1 /= n;
         t->mean[i].ap /= n;
         t->mean[i].pq /= n;
     }
+    fv_aji_ratio(&t->pooled.aji);
+    fv_boundary_ratios(&t->pooled.edge);
+    t->mean_aji /= n;
+    t->mean_edge /= n;
+}
+
+static void show_fates(const tally *t)
+{
+    printf("\nfate at iou %.2f", t->o->iou);
+    for (int i = 0; i < FATES; i++)
+        printf("\t%s", fv_fate_name((fv_fate)i));
+    for (int side = 0; side < 2; side++) {
+        printf("\n%s objects", side ? "found" : "true");
+        for (int i = 0; i < FATES; i++)
+            printf("\t%lld", (long long)t->pooled.fate[side][i]);
+    }
+    printf("\n");
 }
 
 static void show(const tally *t)
 {
-    const fv_match *p = t->pooled;
+    const fv_match *p = t->pooled.match;
+    const fv_boundary *edge = &t->pooled.edge;
     printf("images\t%zu\ntrue objects\t%lld\nfound objects\t%lld\n", t->images,
            (long long)(p->tp + p->fn), (long long)(p->tp + p->fp));
     printf("\niou\ttp\tfp\tfn\tprecision\trecall\tf1\tap\tmean_iou\tpq\t"
@@ -99,43 +193,108 @@ static void show(const tally *t)
                level(i), (long long)p->tp, (long long)p->fp, (long long)p->fn,
                p->precision, p->recall, p->f1, p->ap, p->mean_iou, p->pq,
                t->mean[i].f1, t->mean[i].ap, t->mean[i].pq);
+    printf("\nscore\tpooled\timage_mean\nap_mean\t%.4f\t%.4f\naji\t%.4f\t%.4f\n"
+           "boundary_f\t%.4f\t%.4f\n",
+           ap_mean(t->pooled.match), ap_mean(t->mean), t->pooled.aji.aji,
+           t->mean_aji, edge->f, t->mean_edge);
+    printf("boundary_precision\t%.4f\nboundary_recall\t%.4f\n", edge->precision,
+           edge->recall);
+    show_fates(t);
+}
+
+static json_t *levels_json(const fv_match m[LEVELS])
+{
+    json_t *out = json_array();
+    for (int i = 0; i < LEVELS; i++, m++)
+        json_array_append_new(
+            out,
+            json_pack("{s:f, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
+                      "iou", level(i), "tp", (json_int_t)m->tp, "fp",
+                      (json_int_t)m->fp, "fn", (json_int_t)m->fn, "precision",
+                      m->precision, "recall", m->recall, "f1", m->f1, "ap",
+                      m->ap, "mean_iou", m->mean_iou, "mean_true", m->mean_true,
+                      "pq", m->pq));
+    return out;
+}
+
+static json_t *means_json(const fv_match m[LEVELS])
+{
+    json_t *out = json_array();
+    for (int i = 0; i < LEVELS; i++, m++)
+        json_array_append_new(
+            out, json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "iou", level(i),
+                           "precision", m->precision, "recall", m->recall, "f1",
+                           m->f1, "ap", m->ap, "pq", m->pq));
+    return out;
 }
 
 static json_t *as_json(const tally *t)
 {
-    json_t *pooled = json_array(), *mean = json_array();
-    for (int i = 0; i < LEVELS; i++) {
-        const fv_match *p = &t->pooled[i], *m = &t->mean[i];
-        json_array_append_new(
-            pooled,
-            json_pack("{s:f, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
-                      "iou", level(i), "tp", (json_int_t)p->tp, "fp",
-                      (json_int_t)p->fp, "fn", (json_int_t)p->fn, "precision",
-                      p->precision, "recall", p->recall, "f1", p->f1, "ap",
-                      p->ap, "mean_iou", p->mean_iou, "mean_true", p->mean_true,
-                      "pq", p->pq));
-        json_array_append_new(
-            mean, json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "iou", level(i),
-                            "precision", m->precision, "recall", m->recall,
-                            "f1", m->f1, "ap", m->ap, "pq", m->pq));
-    }
-    return json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:O}", "task", "segment",
-                     "n", (json_int_t)t->images, "true_objects",
-                     (json_int_t)(t->pooled[0].tp + t->pooled[0].fn),
-                     "found_objects",
-                     (json_int_t)(t->pooled[0].tp + t->pooled[0].fp), "pooled",
-                     pooled, "mean", mean, "images", t->rows);
+    const verdict *v = &t->pooled;
+    json_t *all = json_pack(
+        "{s:s, s:I, s:I, s:I, s:o, s:o}", "task", "segment", "n",
+        (json_int_t)t->images, "true_objects",
+        (json_int_t)(v->match[0].tp + v->match[0].fn), "found_objects",
+        (json_int_t)(v->match[0].tp + v->match[0].fp), "pooled",
+        levels_json(v->match), "mean", means_json(t->mean));
+    json_t *more = json_pack(
+        "{s:{s:f, s:f}, s:{s:f, s:f}, s:{s:f, s:f, s:f, s:f, s:f}, s:{s:f, "
+        "s:o, s:o}, s:O}",
+        "ap_mean", "pooled", ap_mean(v->match), "mean", ap_mean(t->mean), "aji",
+        "pooled", v->aji.aji, "mean", t->mean_aji, "boundary", "tolerance_px",
+        t->o->tolerance, "precision", v->edge.precision, "recall",
+        v->edge.recall, "f", v->edge.f, "mean_f", t->mean_edge, "fates", "iou",
+        t->o->iou, "true", fates_json(v->fate[0]), "found",
+        fates_json(v->fate[1]), "images", t->rows);
+    if (all && more)
+        json_object_update(all, more);
+    json_decref(more);
+    return all;
 }
 
-int score_segment(cli *c, const score_pairs *p)
+static fv_status write_objects(cli *c, const tally *t)
 {
-    tally t = {.rows = c->json ? json_array() : NULL};
+    const char *path = t->o->objects;
+    if (!path || !t->images)
+        return FV_OK;
+    return fvi_file_write(c->ctx, path, t->objects.data, t->objects.size);
+}
+
+static fv_status begin_objects(cli *c, tally *t)
+{
+    const char *path = t->o->objects;
+    if (!path)
+        return FV_OK;
+    if (!c->force && fvi_is_file(path))
+        return fvi_fail(c->ctx, FV_EIO, "%s exists, --force replaces it", path);
+    score_objects_head(&t->objects);
+    return fvi_text_check(&t->objects);
+}
+
+static int tell(cli *c, tally *t, int code)
+{
+    finish(t);
+    if (c->json && tell_json(c, as_json(t)) != EXIT_DONE)
+        return EXIT_FAILED;
+    if (!c->json && t->images)
+        show(t);
+    return write_objects(c, t) == FV_OK ? code : cli_fail(c);
+}
+
+int score_segment(cli *c, const score_args *o, const score_pairs *p)
+{
+    tally t = {.o = o, .objects = {.ctx = c->ctx}};
     size_t failed = 0;
+    if (begin_objects(c, &t) != FV_OK) {
+        fvi_text_free(&t.objects);
+        return cli_fail(c);
+    }
+    t.rows = c->json ? json_array() : NULL;
     for (size_t i = 0; i < p->count; i++) {
-        fv_match m[LEVELS];
+        verdict v;
         tell_progress(c, (double)i, (double)p->count, p->pair[i].stem);
-        if (match(c, &p->pair[i], m) == FV_OK) {
-            add(&t, p->pair[i].stem, m);
+        if (judge_files(c, &t, &p->pair[i], &v) == FV_OK) {
+            add(&t, p->pair[i].stem, &v);
             continue;
         }
         tell_progress(c, 1, 1, "");
@@ -143,12 +302,8 @@ int score_segment(cli *c, const score_pairs *p)
         failed++;
     }
     tell_progress(c, 1, 1, "");
-    finish(&t);
-    int code = exit_code(failed, p->count);
-    if (c->json && tell_json(c, as_json(&t)) != EXIT_DONE)
-        code = EXIT_FAILED;
-    else if (!c->json && t.images)
-        show(&t);
+    int code = tell(c, &t, exit_code(failed, p->count));
     json_decref(t.rows);
+    fvi_text_free(&t.objects);
     return code;
 }

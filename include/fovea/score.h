@@ -31,6 +31,76 @@ FV_NODISCARD FV_API fv_status fv_match_labels(fv_ctx *ctx, fv_tensor truth,
  * matched IoU): for pooling over images, add counts and call this. */
 FV_API void fv_match_ratios(fv_match *m, double iou_sum);
 
+/* Aggregated Jaccard index. Counts of images may be added; then
+ * fv_aji_ratio. */
+typedef struct fv_aji {
+    int64_t shared, all; /* px: intersections, and unions with what is left */
+    double aji;          /* shared/all; 1 when there is nothing at all      */
+} fv_aji;
+
+/* Each true object joins the predicted one of greatest IoU (the first in
+ * raster order among equals; one may be joined by several); predicted objects
+ * that none joined add their pixels to `all`. u32 (H,W).
+ * Source: Kumar et al. 2017, algorithm 1. FV_ESHAPE, FV_ENOMEM. */
+FV_NODISCARD FV_API fv_status fv_aji_labels(fv_ctx *ctx, fv_tensor truth,
+                                            fv_tensor pred, fv_aji *out);
+FV_API void fv_aji_ratio(fv_aji *a);
+
+/* Outlines that run near each other, in pixels. Counts may be added; then
+ * fv_boundary_ratios. */
+typedef struct fv_boundary {
+    int64_t truth, pred;           /* outline pixels                        */
+    int64_t truth_near, pred_near; /* of these, near an outline of the other */
+    double precision, recall;      /* pred_near/pred, truth_near/truth      */
+    double f;                      /* their harmonic mean                   */
+} fv_boundary;
+
+/* Outline: object pixels with a 4-neighbor of another label. Near: a pixel of
+ * the other outline lies within `tolerance` px (Euclidean). u32 (H,W); two
+ * images without outlines agree. FV_ESHAPE, FV_EINVAL, FV_ENOMEM. */
+FV_NODISCARD FV_API fv_status fv_boundary_labels(fv_ctx *ctx, fv_tensor truth,
+                                                 fv_tensor pred,
+                                                 double tolerance,
+                                                 fv_boundary *out);
+FV_API void fv_boundary_ratios(fv_boundary *b);
+
+/* What became of an object. The first that fits:
+ *   matched  paired with the other image at the IoU threshold
+ *   merged   truth: most of it lies in a prediction that holds most of another
+ *            true object, too; prediction: it holds most of several
+ *   split    truth: it holds most of several predictions; prediction: most of
+ *            it lies in a true object that holds most of another one, too
+ *   missed, extra   true and predicted objects that are none of these
+ * "Most" is more than half of the pixels. */
+typedef enum fv_fate {
+    FV_MATCHED,
+    FV_MISSED,
+    FV_EXTRA,
+    FV_SPLIT,
+    FV_MERGED
+} fv_fate;
+FV_API const char *fv_fate_name(fv_fate fate);
+
+typedef struct fv_object_score {
+    uint32_t label;
+    fv_fate fate;
+    int64_t area;     /* px                                                */
+    uint32_t partner; /* label of the match, else of the greatest IoU; or 0 */
+    double iou;       /* with the partner                                  */
+} fv_object_score;
+
+typedef struct fv_object_scores {
+    int64_t truths, preds;
+    fv_object_score *truth, *pred; /* by rising label */
+} fv_object_scores;
+
+/* The fate of each object, matched at IoU >= `iou`. The caller frees `*out`
+ * with fv_object_scores_free. FV_ESHAPE, FV_EINVAL, FV_ENOMEM. */
+FV_NODISCARD FV_API fv_status fv_score_objects(fv_ctx *ctx, fv_tensor truth,
+                                               fv_tensor pred, double iou,
+                                               fv_object_scores *out);
+FV_API void fv_object_scores_free(fv_ctx *ctx, fv_object_scores *s);
+
 /* 10 log10(range^2 / mse), dB; range = max - min of truth when <= 0.
  * f32 of equal shape. Infinity when equal. */
 FV_NODISCARD FV_API fv_status fv_psnr(fv_ctx *ctx, fv_tensor truth,

@@ -139,6 +139,12 @@ run 0 '"outputs"' segment s/images -o out3 $m --json --save csv
 run 0 "iou${tab}tp${tab}fp${tab}fn" score segment out s/labels
 run 0 '"n": 2' score segment out s/labels --json
 run 0 '1.0000' score segment s/labels s/labels
+run 0 "boundary_f" score segment out s/labels --objects fates.csv
+check 'the fate of each object' grep -q '^field_001,truth,1,[0-9]*,[a-z]*,' \
+    fates.csv
+run 1 'exists' score segment out s/labels --objects fates.csv
+run 0 '"aji"' score segment out s/labels --json --iou 0.7 --tolerance 1.5
+run 2 'out of range' score segment out s/labels --iou 0
 run 0 'psnr_db' score restore s/images s/images
 run 0 'label,area,centroid-0' measure s/images/field_001.tif \
     s/labels/field_001.tif

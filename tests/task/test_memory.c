@@ -102,6 +102,19 @@ static fv_status match(void)
                            &m);
 }
 
+static fv_status judge_objects(void)
+{
+    fv_aji a;
+    fv_boundary b;
+    fv_object_scores s;
+    fv_tensor again = fv_slice(labels, 0, 0, SIDE);
+    FV_TRY(fv_aji_labels(ctx, labels, again, &a));
+    FV_TRY(fv_boundary_labels(ctx, labels, again, 2, &b));
+    FV_TRY(fv_score_objects(ctx, labels, again, 0.5, &s));
+    fv_object_scores_free(ctx, &s);
+    return FV_OK;
+}
+
 static fv_status quality(void)
 {
     double v;
@@ -135,7 +148,7 @@ static fv_status overlay(void)
 
 static fv_status (*const calls[])(void) = {
     cell,  boundary, distance, truth, components, watershed, clean,
-    match, quality,  measure,  rois,  geojson,    overlay,
+    match, quality,  measure,  rois,  geojson,    overlay,   judge_objects,
 };
 
 static void repeat(fv_status (*call)(void))

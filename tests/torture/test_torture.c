@@ -164,6 +164,9 @@ static void refused_memory_in_score(void **state)
 {
     (void)state;
     refuse_each("fovea score segment field/labels field/labels --json", true);
+    refuse_each("fovea score segment field/labels field/labels --objects "
+                "fates.csv --force",
+                true);
 }
 
 static void refused_memory_in_synth(void **state)

@@ -1,0 +1,60 @@
+#ifndef FV_JUDGE_TEST_H
+#define FV_JUDGE_TEST_H
+
+/* What the tests of judges and filters share: golden arrays of judge.txt. */
+
+#include "base/base.h"
+#include "context.h"
+#include "golden.h"
+
+static golden gold;
+
+static inline int setup(void **state)
+{
+    gold = golden_read("judge.txt");
+    return open_context(state);
+}
+
+static inline int teardown(void **state)
+{
+    golden_free(&gold);
+    return close_context(state);
+}
+
+static inline fv_tensor golden_array_of(const char *scope, const char *name)
+{
+    fv_tensor g = golden_find(&gold, scope, name);
+    if (g.ndim < 0)
+        fail_msg("no golden array %s/%s", scope, name);
+    return g;
+}
+
+static inline const double *numbers(const char *scope, const char *name)
+{
+    return golden_array_of(scope, name).data;
+}
+
+/* A golden array in another type; free its data with free(). */
+static inline fv_tensor golden_as(const char *scope, const char *name,
+                                  fv_dtype dtype)
+{
+    fv_tensor g = golden_array_of(scope, name);
+    fv_tensor t = fv_dense(NULL, dtype, g.ndim, g.dim);
+    t.data = malloc((size_t)fv_count(t) * fv_dtype_size(dtype) + 1);
+    assert_non_null(t.data);
+    assert_ok(fv_copy(ctx, g, t));
+    return t;
+}
+
+/* A zeroed tensor; free its data with free(). */
+static inline fv_tensor zeros(fv_dtype dtype, int ndim, int64_t a, int64_t b,
+                              int64_t c)
+{
+    int64_t dim[3] = {a, b, c};
+    fv_tensor t = fv_dense(NULL, dtype, ndim, dim);
+    t.data = calloc((size_t)fv_count(t) + 1, fv_dtype_size(dtype));
+    assert_non_null(t.data);
+    return t;
+}
+
+#endif
