@@ -1,5 +1,6 @@
 /* fovea doctor: what this program is made of, and whether it works here. */
 #include "model/model.h"
+#include "task/fft.h"
 #include "tell.h"
 
 #include <string.h>
@@ -65,6 +66,15 @@ static void say_backends(report *r)
     }
 }
 
+/* What is there when a library is. */
+static void say_parts(report *r)
+{
+    say(r, "Fourier transforms",
+        fvi_fft_built() ? "yes"
+                        : "no (built without FFTW: no deconvolution, no ring "
+                          "correlation)");
+}
+
 static fv_status check_model(fv_ctx *ctx, const char *path, double *error)
 {
     fv_model *m;
@@ -121,6 +131,7 @@ static int run(cli *c, const void *args, int count, char **operands)
              sysconf(_SC_NPROCESSORS_ONLN));
     say(&r, "threads", text);
     say_backends(&r);
+    say_parts(&r);
     say_models(&r);
     say(&r, "health", r.bad ? "something above is wrong" : "good");
     if (r.json && tell_json(c, r.json) != EXIT_DONE)

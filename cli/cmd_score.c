@@ -48,7 +48,11 @@ const fv_cmd cmd_score = {
         "negatives are pooled over images, with the mean over images beside; "
         "then the mean of AP over these thresholds, the aggregated Jaccard "
         "index, boundary F, and how many objects were missed, split, merged "
-        "or invented. restore: PSNR and SSIM of each image and their mean. A "
+        "or invented. restore: PSNR, scale-invariant PSNR, SSIM, MS-SSIM (from "
+        "161 px), NRMSE, MAE, Pearson's correlation, the period up to which "
+        "rings of the spectrum agree (FRC at 1/7), and how far what is left is "
+        "from white (autocorrelation at lags 1 to 4 px; 0 is white), of each "
+        "image, their mean, and pooled over pixels where that has a meaning. A "
         "truth without a prediction counts as a failed input.",
     .options = options,
     .size = sizeof(score_args),

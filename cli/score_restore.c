@@ -3,8 +3,41 @@
 #include "picture.h"
 #include "score.h"
 
+#include <math.h>
+
+enum { LAGS = 4 };
+
+/* One number per column of the table. */
+enum {
+    PSNR,
+    SCALED,
+    SSIM,
+    MS_SSIM,
+    NRMSE,
+    MAE,
+    PEARSON,
+    RINGS,
+    WHITENESS,
+    COLUMNS
+};
+
+static const struct {
+    const char *name;
+    int digits;
+} column[COLUMNS] = {
+    {"psnr_db", 4}, {"si_psnr_db", 4}, {"ssim", 5},
+    {"ms_ssim", 5}, {"nrmse", 5},      {"mae", 5},
+    {"pearson", 5}, {"frc_px", 3},     {"whiteness", 5},
+};
+/* The names --json has had from the start. */
+static const char *const key[COLUMNS] = {"psnr",    "si_psnr", "ssim",
+                                         "ms_ssim", "nrmse",   "mae",
+                                         "pearson", "frc_px",  "whiteness"};
+
 typedef struct quality {
-    double psnr, ssim;
+    double value[COLUMNS]; /* NaN: cannot be told here */
+    /* sums over pixels and channels, for pooling */
+    double pixels, square, error, energy, relative;
 } quality;
 
 static fv_tensor channel_of(fv_tensor plane, int64_t channel)
@@ -14,24 +47,92 @@ static fv_tensor channel_of(fv_tensor plane, int64_t channel)
     return one;
 }
 
-/* Channels are averaged. */
-static fv_status compare(fv_ctx *ctx, fv_tensor truth, fv_tensor pred,
-                         quality *out)
+static void pool(quality *q, const fv_errors *e)
 {
-    double channels = (double)truth.dim[2];
-    *out = (quality){0};
-    for (int64_t k = 0; k < truth.dim[2]; k++) {
-        double psnr = 0, ssim = 0;
-        fv_tensor a = channel_of(truth, k), b = channel_of(pred, k);
-        FV_TRY(fv_psnr(ctx, a, b, 0, &psnr));
-        FV_TRY(fv_ssim(ctx, a, b, 0, &ssim));
-        out->psnr += psnr / channels;
-        out->ssim += ssim / channels;
+    double n = (double)e->count;
+    q->pixels += n;
+    q->square += n * e->mse;
+    q->error += n * e->mae;
+    q->energy += n * e->energy;
+    q->relative += n * e->mse / (e->range * e->range);
+}
+
+/* Small images have no MS-SSIM, and programs without FFTW no rings. */
+static fv_status optional(fv_status status, double *value)
+{
+    if (status == FV_ESHAPE || status == FV_ENOTSUP) {
+        *value = NAN;
+        return FV_OK;
     }
+    return status;
+}
+
+static fv_status rings(fv_ctx *ctx, fv_tensor a, fv_tensor b, double *px)
+{
+    fv_rings r;
+    FV_TRY(fv_ring_correlation(ctx, a, b, &r));
+    *px = r.resolution;
+    fv_rings_free(ctx, &r);
     return FV_OK;
 }
 
-static fv_status compare_pair(cli *c, const score_pair *p, quality *out)
+/* Of what the prediction leaves of the truth. */
+static fv_status whiteness(fv_ctx *ctx, fv_tensor a, fv_tensor b, double *rms)
+{
+    int64_t h = a.dim[0], w = a.dim[1];
+    float *left = fvi_alloc(ctx, (size_t)(h * w) * sizeof *left);
+    if (!left)
+        return FV_ENOMEM;
+    for (int64_t y = 0; y < h; y++)
+        for (int64_t x = 0; x < w; x++) {
+            const float *p = (float *)a.data + y * a.stride[0];
+            const float *q = (float *)b.data + y * b.stride[0];
+            left[y * w + x] = p[x * a.stride[1]] - q[x * b.stride[1]];
+        }
+    fv_whiteness white;
+    fv_status status = fv_residual_whiteness(
+        ctx, fv_dense(left, FV_F32, 2, a.dim), LAGS, &white);
+    *rms = status == FV_OK ? white.rms : 0;
+    fvi_free(ctx, left);
+    return status;
+}
+
+static fv_status compare_channel(fv_ctx *ctx, fv_tensor a, fv_tensor b,
+                                 double range, quality *q)
+{
+    fv_errors e;
+    double v[COLUMNS] = {0};
+    FV_TRY(fv_judge_errors(ctx, a, b, range, &e));
+    FV_TRY(fv_ssim(ctx, a, b, range, &v[SSIM]));
+    FV_TRY(optional(fv_ms_ssim(ctx, a, b, range, &v[MS_SSIM]), &v[MS_SSIM]));
+    FV_TRY(optional(rings(ctx, a, b, &v[RINGS]), &v[RINGS]));
+    FV_TRY(whiteness(ctx, a, b, &v[WHITENESS]));
+    v[PSNR] = e.psnr;
+    v[SCALED] = e.psnr_scaled;
+    v[NRMSE] = e.nrmse;
+    v[MAE] = e.mae;
+    v[PEARSON] = e.pearson;
+    for (int i = 0; i < COLUMNS; i++)
+        q->value[i] += v[i];
+    pool(q, &e);
+    return FV_OK;
+}
+
+/* Channels are averaged. */
+static fv_status compare(fv_ctx *ctx, fv_tensor truth, fv_tensor pred,
+                         double range, quality *out)
+{
+    *out = (quality){0};
+    for (int64_t k = 0; k < truth.dim[2]; k++)
+        FV_TRY(compare_channel(ctx, channel_of(truth, k), channel_of(pred, k),
+                               range, out));
+    for (int i = 0; i < COLUMNS; i++)
+        out->value[i] /= (double)truth.dim[2];
+    return FV_OK;
+}
+
+static fv_status compare_pair(cli *c, const score_args *o, const score_pair *p,
+                              quality *out)
 {
     picture truth, pred;
     if (!p->pred)
@@ -40,7 +141,7 @@ static fv_status compare_pair(cli *c, const score_pair *p, quality *out)
     fv_status status = picture_read(c, p->pred, 0, &pred);
     if (status == FV_OK) {
         if (fv_same_shape(truth.plane, pred.plane))
-            status = compare(c->ctx, truth.plane, pred.plane, out);
+            status = compare(c->ctx, truth.plane, pred.plane, o->range, out);
         else
             status = fvi_fail(c->ctx, FV_ESHAPE,
                               "%s and %s differ in size or channels", p->pred,
@@ -51,49 +152,117 @@ static fv_status compare_pair(cli *c, const score_pair *p, quality *out)
     return status;
 }
 
-static void show_one(const char *stem, quality q, json_t *rows)
+/* ---- what is said ---- */
+
+static void show(const char *name, const quality *q)
 {
-    if (rows)
-        json_array_append_new(rows, json_pack("{s:s, s:o, s:o}", "name", stem,
-                                              "psnr", json_number(q.psnr),
-                                              "ssim", json_number(q.ssim)));
-    else
-        printf("%s\t%.4f\t%.5f\n", stem, q.psnr, q.ssim);
+    printf("%s", name);
+    for (int i = 0; i < COLUMNS; i++)
+        if (isnan(q->value[i]))
+            printf("\t-");
+        else
+            printf("\t%.*f", column[i].digits, q->value[i]);
+    printf("\n");
 }
 
-static int show_mean(cli *c, quality sum, size_t n, json_t *rows)
+static json_t *as_json(const quality *q)
 {
-    double many = n ? (double)n : 1;
-    if (rows)
-        return tell_json(
-            c, json_pack("{s:s, s:I, s:o, s:o, s:o}", "task", "restore", "n",
-                         (json_int_t)n, "psnr", json_number(sum.psnr / many),
-                         "ssim", json_number(sum.ssim / many), "images", rows));
-    if (n)
-        printf("mean of %zu\t%.4f\t%.5f\n", n, sum.psnr / many,
-               sum.ssim / many);
+    json_t *out = json_object();
+    for (int i = 0; i < COLUMNS; i++)
+        json_object_set_new(out, key[i], json_number(q->value[i]));
+    return out;
+}
+
+static void show_one(const char *stem, const quality *q, json_t *rows)
+{
+    if (!rows) {
+        show(stem, q);
+        return;
+    }
+    json_t *row = as_json(q);
+    json_object_set_new(row, "name", json_string(stem));
+    json_array_append_new(rows, row);
+}
+
+typedef struct total {
+    quality sum;
+    size_t n;
+} total;
+
+static void add(total *t, const quality *q)
+{
+    for (int i = 0; i < COLUMNS; i++)
+        t->sum.value[i] += q->value[i];
+    t->sum.pixels += q->pixels;
+    t->sum.square += q->square;
+    t->sum.error += q->error;
+    t->sum.energy += q->energy;
+    t->sum.relative += q->relative;
+    t->n++;
+}
+
+/* What all pixels together give; the rest is defined for one image only. */
+static quality pooled(const total *t)
+{
+    quality q = t->sum;
+    double n = q.pixels > 0 ? q.pixels : 1;
+    for (int i = 0; i < COLUMNS; i++)
+        q.value[i] = NAN;
+    q.value[PSNR] = q.relative > 0 ? -10 * log10(q.relative / n) : HUGE_VAL;
+    q.value[NRMSE] = q.energy > 0 ? sqrt(q.square / q.energy) : 0;
+    q.value[MAE] = q.error / n;
+    return q;
+}
+
+static int show_total(cli *c, const total *t, json_t *rows)
+{
+    quality mean = t->sum, pool = pooled(t);
+    for (int i = 0; i < COLUMNS; i++)
+        mean.value[i] /= t->n ? (double)t->n : 1;
+    if (rows) {
+        json_t *all = as_json(&mean);
+        json_object_update_new(
+            all, json_pack("{s:s, s:I, s:{s:o, s:o, s:o}, s:o}", "task",
+                           "restore", "n", (json_int_t)t->n, "pooled", "psnr",
+                           json_number(pool.value[PSNR]), "nrmse",
+                           json_number(pool.value[NRMSE]), "mae",
+                           json_number(pool.value[MAE]), "images", rows));
+        return tell_json(c, all);
+    }
+    char name[48];
+    snprintf(name, sizeof name, "mean of %zu", t->n);
+    if (t->n) {
+        show(name, &mean);
+        show("pooled", &pool);
+    }
     return EXIT_DONE;
+}
+
+static void show_head(void)
+{
+    printf("image");
+    for (int i = 0; i < COLUMNS; i++)
+        printf("\t%s", column[i].name);
+    printf("\n");
 }
 
 int score_restore(cli *c, const score_args *o, const score_pairs *p)
 {
-    (void)o;
     json_t *rows = c->json ? json_array() : NULL;
-    quality sum = {0};
+    total t = {0};
     size_t failed = 0;
     if (!rows)
-        printf("image\tpsnr_db\tssim\n");
+        show_head();
     for (size_t i = 0; i < p->count; i++) {
         quality q = {0};
-        if (compare_pair(c, &p->pair[i], &q) != FV_OK) {
+        if (compare_pair(c, o, &p->pair[i], &q) != FV_OK) {
             cli_fail(c);
             failed++;
             continue;
         }
-        sum.psnr += q.psnr;
-        sum.ssim += q.ssim;
-        show_one(p->pair[i].stem, q, rows);
+        add(&t, &q);
+        show_one(p->pair[i].stem, &q, rows);
     }
-    int told = show_mean(c, sum, p->count - failed, rows);
+    int told = show_total(c, &t, rows);
     return told == EXIT_DONE ? exit_code(failed, p->count) : told;
 }

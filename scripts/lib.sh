@@ -8,7 +8,7 @@ jobs=$(nproc 2>/dev/null || echo 2)
 build_packages=(
     gcc libc6-dev cmake ninja-build pkg-config python3
     libdnnl-dev libtiff-dev libpng-dev libjpeg62-turbo-dev libjansson-dev
-    libexpat1-dev libzip-dev libcmocka-dev
+    libexpat1-dev libzip-dev libfftw3-dev libcmocka-dev
 )
 
 say() { printf '\n==> %s\n' "$*"; }

@@ -49,6 +49,7 @@ KEEPERS = {
     r"immintrin\.h|cpuid\.h": ["backend/native", "task"],
     r"tiff(io)?\.h|png\.h|jpeglib\.h|expat\.h": ["image"],
     r"zip\.h|zlib\.h": ["image", "task", "model"],
+    r"fftw3\.h": ["task"],
     r"jansson\.h": ["model", "train", "cli"],
     r"hdf5.*\.h": ["image", "model"],
     r"cairo.*\.h": ["train", "explain"],

@@ -3,7 +3,8 @@
 
 Writes tests/golden/judge.txt: matching by stardist (its matching.py alone,
 when it is installed; else by scipy's assignment), aggregated Jaccard index,
-outlines by scikit-image and scipy, fates of objects by brute force.
+outlines by scikit-image and scipy, fates of objects by brute force; errors of
+images by scikit-image, MS-SSIM, Fourier rings and whiteness by their formulas.
 
     python3 tools/make_golden_judge.py
 """
@@ -12,7 +13,7 @@ import pathlib
 import numpy as np
 import scipy.ndimage as ndi
 from scipy.optimize import linear_sum_assignment
-from skimage import segmentation
+from skimage import metrics, segmentation
 
 OUT = pathlib.Path(__file__).parent.parent / "tests" / "golden" / "judge.txt"
 rng = np.random.default_rng(18)
@@ -162,6 +163,117 @@ def golden_objects():
     emit("objects/fate_pred", p)
 
 
+def test_images(h, w):
+    """Two images of whole numbers, made the same way in judge_test.h."""
+    y, x = np.mgrid[:h, :w].astype(np.int64)
+    truth = (1000 + (y * 7 + x * 3) % 64 * 4 + abs(x % 40 - 20) * 10
+             + abs(y % 28 - 14) * 12)
+    noise = ((x * 73856093) ^ (y * 19349663)) % 101 - 50
+    return truth.astype(float), (truth * 3 // 4 + noise + 40).astype(float)
+
+
+def smooth_at(a):
+    """Moments under the Gaussian window of SSIM, where it fits."""
+    return ndi.gaussian_filter(a, 1.5, truncate=3.5, mode="reflect")[5:-5, 5:-5]
+
+
+def ssim_factors(a, b, span):
+    c1, c2 = (0.01 * span) ** 2, (0.03 * span) ** 2
+    ma, mb = smooth_at(a), smooth_at(b)
+    va, vb = smooth_at(a * a) - ma ** 2, smooth_at(b * b) - mb ** 2
+    cov = smooth_at(a * b) - ma * mb
+    contrast = (2 * cov + c2) / (va + vb + c2)
+    light = (2 * ma * mb + c1) / (ma ** 2 + mb ** 2 + c1)
+    return (light * contrast).mean(), contrast.mean()
+
+
+def halve(a):
+    a = np.pad(a, [(0, n % 2) for n in a.shape], mode="symmetric")
+    return (a[::2, ::2] + a[1::2, ::2] + a[::2, 1::2] + a[1::2, 1::2]) / 4
+
+
+def ms_ssim(a, b, span):
+    """Wang, Simoncelli & Bovik 2003."""
+    product = 1
+    for i, weight in enumerate((0.0448, 0.2856, 0.3001, 0.2363, 0.1333)):
+        full, contrast = ssim_factors(a, b, span)
+        product *= max(full if i == 4 else contrast, 0) ** weight
+        a, b = halve(a), halve(b)
+    return product
+
+
+def si_psnr(a, b):
+    g, p = a - a.mean(), b - b.mean()
+    g, span = g / a.std(), np.ptp(a) / a.std()
+    p = p * (g * p).sum() / (p * p).sum()
+    return 10 * np.log10(span ** 2 / ((g - p) ** 2).mean())
+
+
+def spectrum(a):
+    h, w = a.shape
+    window = np.outer(np.sin(np.pi * (np.arange(h) + 0.5) / h) ** 2,
+                      np.sin(np.pi * (np.arange(w) + 0.5) / w) ** 2)
+    return np.fft.rfft2((a - a.mean()) * window)
+
+
+def rings(a, b, dy=0, dx=0):
+    h, w = a.shape
+    n = min(h, w)
+    v, u = np.fft.fftfreq(h)[:, None], np.fft.rfftfreq(w)[None]
+    f, g = spectrum(a), spectrum(b)
+    g = g * np.exp(-2j * np.pi * (dy * v + dx * u))
+    ring = np.floor(n * np.sqrt(u ** 2 + v ** 2) + 0.5).astype(int)
+    twice = np.full(f.shape, 2.)
+    twice[:, 0] = 1
+    if w % 2 == 0:
+        twice[:, -1] = 1
+    total = [np.array([(q * twice)[ring == i].sum() for i in range(n // 2 + 1)])
+             for q in ((f * g.conj()).real, abs(f) ** 2, abs(g) ** 2)]
+    return total[0] / np.sqrt(total[1] * total[2])
+
+
+def resolution(c, n):
+    """Where the mean of three rings first falls below 1/7."""
+    s = [None] + [np.mean(c[max(i - 1, 1):i + 2]) for i in range(1, len(c))]
+    if s[1] < 1 / 7:
+        return n
+    for i in range(2, len(c)):
+        if s[i] < 1 / 7:
+            return n / (i - 1 + (s[i - 1] - 1 / 7) / (s[i - 1] - s[i]))
+    return 2
+
+
+def whiteness(r, lags):
+    r = r - r.mean()
+    var = (r * r).mean()
+    rho = [(r[d:] * r[:-d]).mean() / var for d in range(1, lags + 1)]
+    rho += [(r[:, d:] * r[:, :-d]).mean() / var for d in range(1, lags + 1)]
+    return rho + [np.sqrt(np.mean(np.square(rho)))]
+
+
+def golden_images():
+    a, b = test_images(171, 182)
+    emit("images/sum", [a.sum(), b.sum()])
+    emit("images/errors",
+         [metrics.mean_squared_error(a, b), abs(a - b).mean(),
+          metrics.normalized_root_mse(a, b, normalization="euclidean"),
+          metrics.peak_signal_noise_ratio(a, b, data_range=np.ptp(a)),
+          si_psnr(a, b), np.corrcoef(a.ravel(), b.ravel())[0, 1]])
+    ssim = metrics.structural_similarity(
+        a, b, gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
+        data_range=np.ptp(a))
+    assert abs(ssim - ssim_factors(a, b, np.ptp(a))[0]) < 1e-9
+    emit("images/ms_ssim", [ms_ssim(a, b, np.ptp(a))])
+    c = rings(a, b)
+    emit("images/rings", np.append(c, resolution(c, 171)))
+    q = b[:85 * 2, :91 * 2]
+    c = (rings(q[::2, ::2], q[1::2, 1::2], 0.5, 0.5)
+         + rings(q[::2, 1::2], q[1::2, ::2], 0.5, -0.5)) / 2
+    emit("images/rings_single", np.append(c, 2 * resolution(c, 85)))
+    emit("images/whiteness", whiteness(a - b, 5))
+
+
 golden_objects()
+golden_images()
 OUT.write_text("\n".join(lines) + "\n")
 print(OUT, OUT.stat().st_size, "bytes")

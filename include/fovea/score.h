@@ -113,7 +113,83 @@ FV_NODISCARD FV_API fv_status fv_psnr(fv_ctx *ctx, fv_tensor truth,
  * Source: Wang et al. 2004. */
 FV_NODISCARD FV_API fv_status fv_ssim(fv_ctx *ctx, fv_tensor truth,
                                       fv_tensor image, double range,
-                                      double *ssim);
+                                      double *out);
+
+/* The same at five scales: image and truth are halved four times (means of
+ * 2 x 2), contrast and structure of the first four and all of the last are
+ * multiplied with the exponents .0448 .2856 .3001 .2363 .1333; negative factors
+ * count as 0. Both sides must be at least FV_MS_SSIM_SIDE.
+ * Source: Wang, Simoncelli & Bovik 2003. */
+enum { FV_MS_SSIM_SIDE = 161 };
+FV_NODISCARD FV_API fv_status fv_ms_ssim(fv_ctx *ctx, fv_tensor truth,
+                                         fv_tensor image, double range,
+                                         double *out);
+
+/* Errors of an image, pixel by pixel. */
+typedef struct fv_errors {
+    int64_t count;      /* pixels                                           */
+    double range;       /* that psnr refers to                              */
+    double mse, mae;    /* means of squared and absolute differences        */
+    double energy;      /* mean of squared truth                            */
+    double nrmse;       /* sqrt(mse/energy), "euclidean" in scikit-image    */
+    double psnr;        /* 10 log10(range^2/mse), dB                        */
+    double psnr_scaled; /* scale-invariant: psnr after the shift and factor
+                           of the image that fit the truth best, dB         */
+    double pearson;     /* correlation coefficient; 0 when one is flat      */
+} fv_errors;
+
+/* As fv_psnr, all at once. Sources: skimage.metrics; for psnr_scaled Weigert
+ * et al. 2018, supplement (the factor is that of least squares). */
+FV_NODISCARD FV_API fv_status fv_judge_errors(fv_ctx *ctx, fv_tensor truth,
+                                              fv_tensor image, double range,
+                                              fv_errors *out);
+
+/*
+ * Fourier ring correlation: up to which frequency two images agree.
+ *   c[i] = Re sum A conj(B) / sqrt(sum |A|^2 sum |B|^2)
+ * over the frequencies of ring i, round(n |f|) = i with n the shorter side and
+ * f in periods per px. The mean of each image is taken off and a Hann window
+ * put on it first. The resolution is 1/f, px per period, where the curve,
+ * averaged over three neighboring rings, first falls below 1/7 (linear between
+ * rings): 2 when it never does, n when nothing agrees.
+ * Source: van Heel & Schatz 2005; Banterle et al. 2013.
+ */
+typedef struct fv_rings {
+    int64_t count;
+    double *frequency, *correlation; /* periods per px; -1..1 */
+    double resolution;
+} fv_rings;
+
+/* f32 (H,W), at least 8 x 8. The caller frees `*out` with fv_rings_free.
+ * FV_ENOTSUP when built without FFTW, FV_ESHAPE, FV_ENOMEM. */
+FV_NODISCARD FV_API fv_status fv_ring_correlation(fv_ctx *ctx, fv_tensor a,
+                                                  fv_tensor b, fv_rings *out);
+/* Of one image with itself: pixels of even row and column against those of odd
+ * row and column, and the two other quarters; both with the half pixel between
+ * them taken back, and averaged. Wants at least 16 x 16 pixels and noise that
+ * is independent between pixels; resolutions below 4 px cannot be told. After
+ * Koho et al. 2019. */
+FV_NODISCARD FV_API fv_status fv_ring_correlation_single(fv_ctx *ctx,
+                                                         fv_tensor image,
+                                                         fv_rings *out);
+FV_API void fv_rings_free(fv_ctx *ctx, fv_rings *r);
+
+/* How much structure is left in a residual: autocorrelation
+ *   rho(d) = mean r(p) r(p + d) / mean r^2   (r without its mean)
+ * at lags of 1..lags px along columns and rows. */
+enum { FV_MOST_LAGS = 16 };
+typedef struct fv_whiteness {
+    int lags;
+    double along[2][FV_MOST_LAGS]; /* rho of lag 1.. down columns, along rows */
+    double rms;                    /* root mean square of them             */
+    double white;                  /* what rms is for white noise          */
+} fv_whiteness;
+/* f32 (H,W), both sides over `lags`; 1 <= lags <= FV_MOST_LAGS. A residual that
+ * is flat is white. FV_ESHAPE, FV_EINVAL, FV_ENOMEM. */
+FV_NODISCARD FV_API fv_status fv_residual_whiteness(fv_ctx *ctx,
+                                                    fv_tensor residual,
+                                                    int lags,
+                                                    fv_whiteness *out);
 
 FV_C_END
 

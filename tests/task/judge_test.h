@@ -57,4 +57,20 @@ static inline fv_tensor zeros(fv_dtype dtype, int ndim, int64_t a, int64_t b,
     return t;
 }
 
+/* The two images of whole numbers of tools/make_golden_judge.py. */
+static inline void test_images(fv_tensor *truth, fv_tensor *image, int64_t h,
+                               int64_t w)
+{
+    *truth = zeros(FV_F32, 2, h, w, 1);
+    *image = zeros(FV_F32, 2, h, w, 1);
+    for (int64_t y = 0; y < h; y++)
+        for (int64_t x = 0; x < w; x++) {
+            int64_t t = 1000 + (y * 7 + x * 3) % 64 * 4 +
+                        llabs(x % 40 - 20) * 10 + llabs(y % 28 - 14) * 12;
+            int64_t noise = ((x * 73856093) ^ (y * 19349663)) % 101 - 50;
+            ((float *)truth->data)[y * w + x] = (float)t;
+            ((float *)image->data)[y * w + x] = (float)(t * 3 / 4 + noise + 40);
+        }
+}
+
 #endif

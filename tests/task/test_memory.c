@@ -1,6 +1,7 @@
 /* Memory that is refused: every call of src/task is repeated with its first,
  * second, third ... allocation failing. It says so, keeps nothing, leaves no
  * file, and works when there is memory again. */
+#include "task/fft.h"
 #include "task_test.h"
 
 static int64_t until_refusal; /* allocations granted; below 0: all */
@@ -118,8 +119,18 @@ static fv_status judge_objects(void)
 static fv_status quality(void)
 {
     double v;
+    fv_rings rings;
+    fv_whiteness white;
     FV_TRY(fv_psnr(ctx, image, image, 1, &v));
-    return fv_ssim(ctx, image, image, 1, &v);
+    FV_TRY(fv_ssim(ctx, image, image, 1, &v));
+    FV_TRY(fv_residual_whiteness(ctx, image, 3, &white));
+    if (!fvi_fft_built())
+        return FV_OK;
+    FV_TRY(fv_ring_correlation(ctx, image, image, &rings));
+    fv_rings_free(ctx, &rings);
+    FV_TRY(fv_ring_correlation_single(ctx, image, &rings));
+    fv_rings_free(ctx, &rings);
+    return FV_OK;
 }
 
 static fv_status measure(void)
