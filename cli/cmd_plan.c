@@ -294,9 +294,9 @@ const fv_cmd cmd_plan = {
     .operands = "MODEL|ARCHITECTURE",
     .example = "fovea plan unet --set depth=3,base=32 --tile 256 --train",
     .details = "Takes a model file, a built-in model, or the name of an "
-               "architecture: linear, perceptron, mlp, conv, unet. Nothing "
-               "is allocated, so that any size can be asked for. -v tells "
-               "why a faster kernel was not taken.",
+               "architecture: linear, perceptron, mlp, conv, unet, "
+               "stardist. Nothing is allocated, so that any size can be asked "
+               "for. -v tells why a faster kernel was not taken.",
     .options = options,
     .size = sizeof(plan_args),
     .min_operands = 1,

@@ -13,5 +13,6 @@ extern const fv_arch fvi_arch_perceptron;
 extern const fv_arch fvi_arch_mlp;
 extern const fv_arch fvi_arch_conv;
 extern const fv_arch fvi_arch_unet;
+extern const fv_arch fvi_arch_stardist;
 
 #endif
