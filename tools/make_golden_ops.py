@@ -223,6 +223,118 @@ for name, f, pred in (("bce", bce, z), ("mse", mse, z), ("mae", mae, z),
     if name != "dice":
         case(f"{name}_far", [far, far_target], f, [0])
 
+# ---- norms and attention of transformers ----
+
+x = some(2, 5, 3, 6) * 2 + 1
+case("rms_norm", [x, some(6)], lambda v, a: F.rms_norm(v, (6,), a, EPS))
+case("group_norm", [x, some(6), some(6)], lambda v, a, b: F.group_norm(
+    v.movedim(-1, 1), 3, a, b, EPS).movedim(1, -1))
+
+# ---- tokens ----
+
+case("gelu_tanh", [some(2, 9, scale=2)],
+     lambda v: F.gelu(v, approximate="tanh"))
+case("gelu_tanh_far", [far], lambda v: F.gelu(v, approximate="tanh"))
+case("add_each", [some(2, 5, 3), some(5, 3)], torch.add)
+case("multiply_each", [some(2, 5, 3), some(3)], torch.mul)
+case("multiply_each_many", [some(300, 2), some(2)], torch.mul)
+case("prepend", [some(2, 3, 4), some(2, 4)],
+     lambda v, p: torch.cat([p.expand(2, -1, -1), v], 1))
+case("pixel_shuffle", [some(2, 3, 2, 18)], lambda v: F.pixel_shuffle(
+    v.permute(0, 3, 1, 2), 3).permute(0, 2, 3, 1))
+case("pixel_unshuffle", [some(2, 4, 6, 3)], lambda v: F.pixel_unshuffle(
+    v.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1))
+case("pad", [some(2, 5, 6, 2)], lambda v: F.pad(v, (0, 0, 0, 2, 0, 3)))
+case("crop", [some(2, 5, 6, 2), some(2, 3, 5, 1)],
+     lambda v, like: v[:, :like.shape[1], :like.shape[2]], [0])
+
+
+def heads(t, n):
+    """(B, T, C) as (B, n, T, C/n)."""
+    return t.unflatten(-1, (n, -1)).transpose(1, 2)
+
+
+def attend(q, k, v, n, bias=None):
+    """Of token lists (B, T, C), in n heads."""
+    y = F.scaled_dot_product_attention(heads(q, n), heads(k, n), heads(v, n),
+                                       attn_mask=bias)
+    return y.transpose(1, 2).flatten(2)
+
+
+def by_axis(table, side):
+    """Rows of the table for token i and key j, stretched as SAM does."""
+    n = 2 * side - 1
+    t = F.interpolate(table.T[None], size=n, mode="linear")[0].T
+    i = torch.arange(side)
+    return t[i[:, None] - i[None, :] + side - 1]
+
+
+def with_axes(n):
+    def f(q, k, v, rows, cols):
+        b, h, w, c = q.shape
+        q, k, v = (t.flatten(1, 2) for t in (q, k, v))
+        each = heads(q, n).unflatten(2, (h, w))
+        up = torch.einsum("bnhwc,hkc->bnhwk", each, by_axis(rows, h))
+        left = torch.einsum("bnhwc,wkc->bnhwk", each, by_axis(cols, w))
+        bias = (up[..., :, None] + left[..., None, :]).reshape(b, n, h * w, -1)
+        return attend(q, k, v, n, bias).unflatten(1, (h, w))
+    return f
+
+
+def shifted(n, window, shift):
+    """Swin: cyclic shift, windows, bias by distance, masked parts, back."""
+    def windows(t):
+        b, h, w, c = t.shape
+        t = t.reshape(b, h // window, window, w // window, window, c)
+        return t.transpose(2, 3).reshape(-1, window * window, c)
+
+    def f(q, k, v, table):
+        b, h, w, c = q.shape
+        # along an axis of one window nothing moves, as in torchvision
+        move = [shift if side > window else 0 for side in (h, w)]
+        part = torch.zeros(1, h, w, 1, dtype=torch.float64)
+        part[:, h - move[0]:] += 1
+        part[:, :, w - move[1]:] += 2
+        part = windows(part)[..., 0]
+        mask = part[:, None, :] != part[:, :, None]
+        y, x = torch.meshgrid(torch.arange(window), torch.arange(window),
+                              indexing="ij")
+        y, x = y.flatten(), x.flatten()
+        index = ((y[:, None] - y + window - 1) * (2 * window - 1)
+                 + x[:, None] - x + window - 1)
+        bias = table[index].permute(2, 0, 1)[None]
+        bias = bias.masked_fill(mask[:, None], -torch.inf).repeat(b, 1, 1, 1)
+        moved = [windows(t.roll([-m for m in move], (1, 2))) for t in (q, k, v)]
+        y = attend(*moved, n, bias)
+        y = y.reshape(b, h // window, w // window, window, window, c)
+        y = y.transpose(2, 3).reshape(b, h, w, c)
+        return y.roll(move, (1, 2))
+    return f
+
+
+def joined(f):
+    """q, k, v as slices of one tensor, given three times."""
+    def g(q, k, v):
+        c = q.shape[-1] // 3
+        return f(q[..., :c], k[..., c:2 * c], v[..., 2 * c:])
+    return g
+
+
+case("attention", [some(2, 5, 6) for _ in range(3)],
+     lambda q, k, v: attend(q, k, v, 2))
+case("attention_far", [some(1, 4, 4, scale=40) for _ in range(3)],
+     lambda q, k, v: attend(q, k, v, 1))
+case("attention_joined", [some(2, 5, 18) for _ in range(3)],
+     joined(lambda q, k, v: attend(q, k, v, 2)))
+case("attention_other", [some(2, 3, 6), some(2, 7, 6), some(2, 7, 6)],
+     lambda q, k, v: attend(q, k, v, 2))
+case("attention_axes", [some(2, 3, 4, 6) for _ in range(3)] +
+     [some(5, 3), some(7, 3)], with_axes(2))
+case("attention_stretched", [some(1, 3, 4, 6) for _ in range(3)] +
+     [some(3, 3), some(9, 3)], with_axes(2))
+case("attention_shifted", [some(2, 8, 4, 4) for _ in range(3)] +
+     [some(49, 2)], shifted(2, 4, 2))
+
 OUT.parent.mkdir(exist_ok=True)
 OUT.write_text("\n".join(lines) + "\n")
 print(f"{OUT}: {len(lines) // 2} arrays, {OUT.stat().st_size} bytes")

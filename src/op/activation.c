@@ -61,3 +61,13 @@ const fvi_op fvi_op_gelu = {
     .work = fvi_work_none,
     .reads = fvi_reads_point,
 };
+
+/* Source: as gelu, section 2; the form that TensorFlow and PyTorch name so. */
+const fvi_op fvi_op_gelu_tanh = {
+    .name = "gelu_tanh",
+    .equation = "y = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))/2",
+    .keep = FVI_KEEP_X(0),
+    .infer = fvi_infer_same,
+    .work = fvi_work_none,
+    .reads = fvi_reads_point,
+};

@@ -23,6 +23,9 @@
     X(conv_transposed)      \
     X(batch_norm)           \
     X(layer_norm)           \
+    X(rms_norm)             \
+    X(group_norm)           \
+    X(attention)            \
     X(max_pool)             \
     X(avg_pool)             \
     X(global_avg_pool)      \
@@ -32,14 +35,23 @@
     X(sigmoid)              \
     X(tanh)                 \
     X(gelu)                 \
+    X(gelu_tanh)            \
     X(softmax)              \
     X(dropout)              \
+    X(drop_path)            \
     X(scale)                \
     X(add)                  \
     X(multiply)             \
+    X(add_each)             \
+    X(multiply_each)        \
     X(concat)               \
     X(slice)                \
     X(reshape)              \
+    X(prepend)              \
+    X(pixel_shuffle)        \
+    X(pixel_unshuffle)      \
+    X(pad)                  \
+    X(crop)                 \
     X(cross_entropy)        \
     X(bce)                  \
     X(mse)                  \
@@ -80,14 +92,15 @@ typedef struct fvi_linear {
 
 typedef struct fvi_norm {
     float eps, momentum;
-    fvi_act act; /* none or relu; applied to y in both modes (batch_norm) */
+    fvi_act act;    /* none or relu; applied to y in both modes (batch_norm) */
+    int64_t groups; /* of group_norm */
 } fvi_norm;
 
 typedef struct fvi_number { /* leaky_relu slope, dropout rate, scale factor */
     float value;
 } fvi_number;
 
-typedef struct fvi_upsample {
+typedef struct fvi_upsample { /* also pixel_(un)shuffle, pad: a factor */
     int64_t factor;
     fv_resample how;
 } fvi_upsample;
@@ -116,7 +129,12 @@ typedef struct fvi_box {
  * Inputs x[0..nx) in this order, parameters last:
  *   linear, conv, conv_transposed   x, weight, bias (bias optional)
  *   batch_norm                      x, scale, shift, mean, var
- *   layer_norm                      x, scale, shift
+ *   layer_norm, group_norm          x, scale, shift
+ *   rms_norm                        x, scale
+ *   attention                       q, k, v, tables (attention.h)
+ *   add_each, multiply_each         x, p
+ *   prepend                         x, p
+ *   crop                            x, like
  *   losses                          pred, target, weight (weight optional)
  *   add, multiply, concat           a, b
  * A missing optional input shortens nx.

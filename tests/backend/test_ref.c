@@ -5,6 +5,7 @@
 #include "base/base.h"
 #include "context.h"
 #include "golden.h"
+#include "op/attention.h"
 
 #include <omp.h>
 
@@ -150,8 +151,22 @@ typedef struct row {
 static const fvi_number tenth = {0.1f}, minus = {-0.3f};
 static const fvi_slice middle = {1, 3};
 static const fvi_shape to_6_10 = {3, {-1, 6, -1}};
-static const fvi_norm norm = {1e-5f, 0.1f, FVI_ACT_NONE};
-static const fvi_norm norm_relu = {1e-5f, 0.1f, FVI_ACT_RELU};
+static const fvi_norm norm = {1e-5f, 0.1f, FVI_ACT_NONE, 0};
+static const fvi_norm norm_relu = {1e-5f, 0.1f, FVI_ACT_RELU, 0};
+static const fvi_norm three_groups = {1e-5f, 0, FVI_ACT_NONE, 3};
+static const fvi_upsample by_2 = {.factor = 2}, by_3 = {.factor = 3};
+static const fvi_upsample to_4 = {.factor = 4};
+static const fvi_attention plain = {.channels = 6, .heads = 2};
+static const fvi_attention one_head = {.channels = 4, .heads = 1};
+static const fvi_attention in_one = {
+    .channels = 6, .heads = 2, .at = {0, 6, 12}};
+static const fvi_attention by_axes = {
+    .channels = 6, .heads = 2, .position = FVI_POSITION_AXES};
+static const fvi_attention shifted = {.channels = 4,
+                                      .heads = 2,
+                                      .window = 4,
+                                      .shift = 2,
+                                      .position = FVI_POSITION_TABLE};
 static const fvi_class_weights equal = {false, {0}};
 static const fvi_class_weights classes = {true, {0.25f, 2, 1.5f, 0}};
 
@@ -180,6 +195,25 @@ static const row rows[] = {
     {"batch_norm_many", FVI_OP_batch_norm, &norm, false},
     {"layer_norm", FVI_OP_layer_norm, &norm, false},
     {"layer_norm_rows", FVI_OP_layer_norm, &norm, false},
+    {"rms_norm", FVI_OP_rms_norm, &norm, false},
+    {"group_norm", FVI_OP_group_norm, &three_groups, false},
+    {"gelu_tanh", FVI_OP_gelu_tanh, NULL, false},
+    {"gelu_tanh_far", FVI_OP_gelu_tanh, NULL, false},
+    {"add_each", FVI_OP_add_each, NULL, false},
+    {"multiply_each", FVI_OP_multiply_each, NULL, false},
+    {"multiply_each_many", FVI_OP_multiply_each, NULL, false},
+    {"prepend", FVI_OP_prepend, NULL, false},
+    {"pixel_shuffle", FVI_OP_pixel_shuffle, &by_3, false},
+    {"pixel_unshuffle", FVI_OP_pixel_unshuffle, &by_2, false},
+    {"pad", FVI_OP_pad, &to_4, false},
+    {"crop", FVI_OP_crop, NULL, false},
+    {"attention", FVI_OP_attention, &plain, false},
+    {"attention_far", FVI_OP_attention, &one_head, false},
+    {"attention_joined", FVI_OP_attention, &in_one, false},
+    {"attention_other", FVI_OP_attention, &plain, false},
+    {"attention_axes", FVI_OP_attention, &by_axes, false},
+    {"attention_stretched", FVI_OP_attention, &by_axes, false},
+    {"attention_shifted", FVI_OP_attention, &shifted, false},
     {"cross_entropy", FVI_OP_cross_entropy, &equal, false},
     {"cross_entropy_ignore", FVI_OP_cross_entropy, &equal, false},
     {"cross_entropy_classes", FVI_OP_cross_entropy, &classes, false},

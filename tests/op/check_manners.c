@@ -1,5 +1,6 @@
 /* Checks of how it is computed: locality, accumulate, threads. */
 #include "checkop.h"
+#include "op/attention.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -111,7 +112,13 @@ static bool hides(const checkop_problem *p)
     bool alone = p->x[0].dim[p->x[0].ndim - 1] == 1;
     fvi_number factor;
     memcpy(&factor, p->attr, sizeof factor);
-    return p->fused || p->op == FVI_OP_dropout ||
+    if (p->op == FVI_OP_attention) {
+        fvi_attention o; /* a moved window is no box; one key gets it all */
+        memcpy(&o, p->attr, sizeof o);
+        int64_t C = p->x[1].dim[p->x[1].ndim - 1];
+        return o.shift > 0 || fv_count(p->x[1]) == p->x[1].dim[0] * C;
+    }
+    return p->fused || p->op == FVI_OP_dropout || p->op == FVI_OP_drop_path ||
            (p->op == FVI_OP_scale && factor.value == 0) ||
            (alone && (p->op == FVI_OP_softmax || p->op == FVI_OP_layer_norm));
 }
@@ -122,13 +129,15 @@ static checkop_outcome local_at(checkop_case *c, checkop_data *d, int64_t flat,
     const checkop_problem *p = c->p;
     bool layer = p->op == FVI_OP_conv || p->op == FVI_OP_conv_transposed ||
                  p->op == FVI_OP_linear || p->op == FVI_OP_batch_norm ||
-                 p->op == FVI_OP_layer_norm;
+                 p->op == FVI_OP_layer_norm || p->op == FVI_OP_rms_norm ||
+                 p->op == FVI_OP_group_norm;
+    int inputs = layer ? 1 : p->op == FVI_OP_attention ? 3 : p->nx;
     int64_t at[FV_MAX_DIM] = {0}, rest = flat;
     for (int a = p->y.ndim - 1; a >= 0; a--) {
         at[a] = rest % p->y.dim[a];
         rest /= p->y.dim[a];
     }
-    for (int i = 0; i < (layer ? 1 : p->nx); i++) {
+    for (int i = 0; i < inputs; i++) {
         fvi_box box = fvi_ops[p->op]->reads(p->attr, p->x, p->y, i, at);
         if (!box_inside(&box, p->x[i]))
             return checkop_fail(c, "y element %lld reads outside of x[%d]",

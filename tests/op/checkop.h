@@ -18,6 +18,10 @@
  *   slice=1-4    channels lo to hi        to=3x4     extents after reshape
  *   nobias       without bias             infer      inference, no backward
  *   weighted     loss with weights        classes    with class weights
+ *   heads=2      of attention             groups=3   of group norm
+ *   window=4     side, moved by shift=2   like=3x2   extents of keys, of a cut
+ *   axes         tables by axis, rows=9   relative   table by distance
+ *   joined       q, k, v in one tensor    last=2     axes of numbers for each
  */
 
 #include "backend/backend.h"

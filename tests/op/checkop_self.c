@@ -214,7 +214,8 @@ static void knows_every_operation(void **unused)
         checkop_problem p;
         if (op == FVI_OP_input || op == FVI_OP_param)
             continue;
-        snprintf(text, sizeof text, "%s:n2:c4:to=4x4x4:4x4", fvi_ops[op]->name);
+        snprintf(text, sizeof text, "%s:n2:c4+1:%s", fvi_ops[op]->name,
+                 op == FVI_OP_prepend ? "5" : "to=4x4x4:like=4x4:4x4");
         if (checkop_parse(ctx, text, &p) != FV_OK)
             fail_msg("%s: %s", text, fv_message(ctx));
         assert_int_equal(p.op, op);

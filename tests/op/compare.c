@@ -110,7 +110,11 @@ static void count_terms(const checkop_problem *p, double n[3])
     for (int a = 1; a < p->x[0].ndim - 1; a++)
         positions *= (double)p->x[0].dim[a];
     n[0] = n[1] = n[2] = positions;
-    if (p->family != CHECKOP_BILINEAR || p->op == FVI_OP_multiply)
+    if (p->op == FVI_OP_multiply_each || p->op == FVI_OP_add_each ||
+        p->op == FVI_OP_prepend)
+        n[2] = (double)fv_count(p->y) / (double)fv_count(p->x[1]);
+    if (p->family != CHECKOP_BILINEAR || p->op == FVI_OP_multiply ||
+        p->op == FVI_OP_multiply_each)
         return;
     double C = (double)p->x[0].dim[p->x[0].ndim - 1];
     double K = (double)p->y.dim[p->y.ndim - 1];
@@ -160,7 +164,8 @@ fv_status checkop_bounds(checkop_case *c, const checkop_data *d,
         return status;
     double n[3];
     count_terms(p, n);
-    bool norm = p->op == FVI_OP_batch_norm || p->op == FVI_OP_layer_norm;
+    bool norm = p->op == FVI_OP_batch_norm || p->op == FVI_OP_layer_norm ||
+                p->op == FVI_OP_rms_norm || p->op == FVI_OP_group_norm;
     if (smooth)
         spread_bound(b->y, fv_count(p->y), norm ? 1 : 0);
     else

@@ -1,5 +1,6 @@
 /* Problem strings: what the words mean and which shapes they make. */
 #include "checkop.h"
+#include "op/attention.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,10 +12,11 @@ typedef struct spec { /* a problem string, read */
     int64_t extent[3], to[4];
     int64_t kernel[3], stride[3], dilation[3], pad[3];
     int64_t lo, hi;
+    int64_t like[3], heads, groups, window, shift, rows, last;
     float value, eps, slope;
     fvi_act act;
     fv_resample how;
-    bool no_bias, infer, weighted, classes;
+    bool no_bias, infer, weighted, classes, axes, relative, joined;
 } spec;
 
 /* "3x4x5" -> {3, 4, 5}; how many, or -1. */
@@ -63,10 +65,10 @@ static bool read_flag(const char *word, spec *s)
     const struct {
         const char *name;
         bool *flag;
-    } flags[] = {{"nobias", &s->no_bias},
-                 {"infer", &s->infer},
-                 {"weighted", &s->weighted},
-                 {"classes", &s->classes}};
+    } flags[] = {{"nobias", &s->no_bias},    {"infer", &s->infer},
+                 {"weighted", &s->weighted}, {"classes", &s->classes},
+                 {"axes", &s->axes},         {"relative", &s->relative},
+                 {"joined", &s->joined}};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         if (strcmp(word, flags[i].name) == 0)
             return *flags[i].flag = true;
@@ -79,6 +81,23 @@ static bool read_flag(const char *word, spec *s)
     return false;
 }
 
+/* "heads=4" and its like. */
+static bool read_count(const char *word, spec *s)
+{
+    const struct {
+        const char *name;
+        int64_t *count;
+    } counts[] = {{"heads=", &s->heads},   {"groups=", &s->groups},
+                  {"window=", &s->window}, {"shift=", &s->shift},
+                  {"rows=", &s->rows},     {"last=", &s->last}};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        size_t n = strlen(counts[i].name);
+        if (strncmp(word, counts[i].name, n) == 0)
+            return read_list(word + n, 1, counts[i].count) == 1;
+    }
+    return false;
+}
+
 static bool read_value(const char *word, spec *s)
 {
     long long lo, hi;
@@ -88,6 +107,10 @@ static bool read_value(const char *word, spec *s)
         return s->act = FVI_ACT_LEAKY, true;
     if (strncmp(word, "to=", 3) == 0)
         return (s->reshape_rank = read_list(word + 3, 4, s->to)) > 0;
+    if (strncmp(word, "like=", 5) == 0)
+        return read_list(word + 5, 3, s->like) == s->rank;
+    if (read_count(word, s))
+        return true;
     return sscanf(word, "value=%f", &s->value) == 1 ||
            sscanf(word, "eps=%f", &s->eps) == 1;
 }
@@ -217,11 +240,13 @@ static void build_linear(checkop_problem *p, const spec *s)
 
 static void build_norm(checkop_problem *p, const spec *s)
 {
-    fvi_norm o = {s->eps, 0.1f, s->act};
+    fvi_norm o = {s->eps, 0.1f, s->act, s->groups};
     memcpy(p->attr, &o, sizeof o);
     bool act = s->act != FVI_ACT_NONE;
     add(p, activation(s, s->c), act ? CHECKOP_PLUSMINUS : CHECKOP_SIGNED, true);
     add_vector(p, s->c, CHECKOP_POSITIVE, true);
+    if (p->op == FVI_OP_rms_norm)
+        return;
     add_vector(p, s->c, CHECKOP_SMALL, true);
     if (p->op != FVI_OP_batch_norm)
         return;
@@ -259,7 +284,7 @@ static void build_shape(checkop_problem *p, const spec *s)
     } else if (p->op == FVI_OP_slice) {
         fvi_slice o = {s->lo, s->hi};
         memcpy(p->attr, &o, sizeof o);
-    } else if (p->op == FVI_OP_upsample) {
+    } else if (p->op != FVI_OP_global_avg_pool) {
         fvi_upsample o = {s->factor, s->how};
         memcpy(p->attr, &o, sizeof o);
     }
@@ -276,12 +301,64 @@ static void build_pair(checkop_problem *p, const spec *s)
         true);
 }
 
+/* Numbers for each image, tokens before each, extents to cut to. */
+static void build_second(checkop_problem *p, const spec *s)
+{
+    fv_tensor x = activation(s, s->c), other = x;
+    bool each = p->op == FVI_OP_add_each || p->op == FVI_OP_multiply_each;
+    p->family = p->op == FVI_OP_multiply_each ? CHECKOP_BILINEAR
+                : p->op == FVI_OP_crop        ? CHECKOP_SMOOTH
+                                              : CHECKOP_LINEAR;
+    add(p, x, CHECKOP_SIGNED, true);
+    if (each)
+        other = shape((int)s->last, x.dim + (x.ndim - s->last));
+    else if (p->op == FVI_OP_prepend)
+        other = shape(2, (int64_t[]){s->c2, s->c});
+    for (int a = 0; a < s->rank && p->op == FVI_OP_crop; a++)
+        other.dim[1 + a] = s->like[a];
+    if (p->op == FVI_OP_crop)
+        other = shape(other.ndim, other.dim);
+    add(p, other, CHECKOP_SIGNED, p->op != FVI_OP_crop);
+}
+
+static void build_attention(checkop_problem *p, const spec *s)
+{
+    fvi_attention o = {.channels = s->c,
+                       .heads = s->heads,
+                       .window = s->window,
+                       .shift = s->shift,
+                       .position = s->axes       ? FVI_POSITION_AXES
+                                   : s->relative ? FVI_POSITION_TABLE
+                                                 : FVI_POSITION_NONE};
+    spec keys = *s;
+    int64_t rows = 1;
+    if (s->like[0])
+        memcpy(keys.extent, s->like, sizeof keys.extent);
+    for (int i = 0; i < 3; i++) {
+        o.at[i] = s->joined ? i * s->c : 0;
+        add(p, activation(i ? &keys : s, s->joined ? 3 * s->c : s->c),
+            CHECKOP_SIGNED, true);
+    }
+    for (int a = 0; a < s->rank; a++) {
+        int64_t n = fvi_distances(s->window ? s->window : s->extent[a]);
+        rows *= n;
+        if (s->axes)
+            add(p,
+                shape(2, (int64_t[]){s->rows ? s->rows : n, s->c / s->heads}),
+                CHECKOP_SIGNED, true);
+    }
+    if (s->relative)
+        add(p, shape(2, (int64_t[]){rows, s->heads}), CHECKOP_SIGNED, true);
+    memcpy(p->attr, &o, sizeof o);
+}
+
 static void build_point(checkop_problem *p, const spec *s)
 {
     fvi_number o = {s->value};
     memcpy(p->attr, &o, sizeof o);
     bool kink = p->op == FVI_OP_relu || p->op == FVI_OP_leaky_relu;
-    bool linear = p->op == FVI_OP_scale || p->op == FVI_OP_dropout;
+    bool linear = p->op == FVI_OP_scale || p->op == FVI_OP_dropout ||
+                  p->op == FVI_OP_drop_path;
     p->family = linear ? CHECKOP_LINEAR : CHECKOP_SMOOTH;
     add(p, activation(s, s->c), kink ? CHECKOP_NONZERO : CHECKOP_SIGNED, true);
 }
@@ -303,13 +380,27 @@ static void build(checkop_problem *p, const spec *s)
         break;
     case FVI_OP_batch_norm:
     case FVI_OP_layer_norm:
+    case FVI_OP_rms_norm:
+    case FVI_OP_group_norm:
         build_norm(p, s);
         break;
     case FVI_OP_global_avg_pool:
     case FVI_OP_upsample:
     case FVI_OP_slice:
     case FVI_OP_reshape:
+    case FVI_OP_pixel_shuffle:
+    case FVI_OP_pixel_unshuffle:
+    case FVI_OP_pad:
         build_shape(p, s);
+        break;
+    case FVI_OP_attention:
+        build_attention(p, s);
+        break;
+    case FVI_OP_add_each:
+    case FVI_OP_multiply_each:
+    case FVI_OP_prepend:
+    case FVI_OP_crop:
+        build_second(p, s);
         break;
     case FVI_OP_add:
     case FVI_OP_multiply:
@@ -341,7 +432,10 @@ fv_status checkop_parse(fv_ctx *ctx, const char *text, checkop_problem *p)
               .stride = {1, 1, 1},
               .dilation = {1, 1, 1},
               .lo = 0,
-              .hi = 1};
+              .hi = 1,
+              .heads = 1,
+              .groups = 1,
+              .last = 1};
     *p = (checkop_problem){.op = FVI_OP_COUNT};
     snprintf(p->text, sizeof p->text, "%s", text);
     size_t length = strcspn(text, ":");
@@ -353,6 +447,8 @@ fv_status checkop_parse(fv_ctx *ctx, const char *text, checkop_problem *p)
     if (p->op == FVI_OP_COUNT)
         return fvi_fail(ctx, FV_EINVAL, "%s: unknown operation", text);
     FV_TRY(read_spec(ctx, text, &s));
+    if (s.heads < 1 || s.last < 1 || s.last > s.rank + 2)
+        return fvi_fail(ctx, FV_EINVAL, "%s: out of range", text);
     build(p, &s);
     p->fused = s.act != FVI_ACT_NONE;
     p->train = !s.infer && !(p->fused && p->family == CHECKOP_BILINEAR);

@@ -67,6 +67,21 @@ static real phi(real x)
     return inv_sqrt_2pi * exp(-x * x / 2);
 }
 
+/* tanh u of the approximation of Phi, and du/dx. */
+static real bend(real x)
+{
+    const real sqrt_2_pi = (real)0.79788456080286535588;
+    return tanh(sqrt_2_pi * (x + (real)0.044715 * x * x * x));
+}
+
+static real gelu_tanh_slope(real x)
+{
+    const real sqrt_2_pi = (real)0.79788456080286535588;
+    const real t = bend(x);
+    const real du = sqrt_2_pi * (1 + 3 * (real)0.044715 * x * x);
+    return (1 + t) / 2 + x * (1 - t * t) * du / 2;
+}
+
 /* clang-format off */
 /*         name        y                    kept dy/dx */
 ACTIVATION(relu,       x < 0 ? 0 : x,       y,   y > 0 ? 1 : 0)
@@ -74,4 +89,5 @@ ACTIVATION(leaky_relu, x < 0 ? a * x : x,   y,   y > 0 ? 1 : a)
 ACTIVATION(sigmoid,    1 / (1 + exp(-x)),   y,   y * (1 - y))
 ACTIVATION(tanh,       tanh(x),             y,   1 - y * y)
 ACTIVATION(gelu,       x * Phi(x),          x,   Phi(x) + x * phi(x))
+ACTIVATION(gelu_tanh,  x * (1 + bend(x))/2, x,   gelu_tanh_slope(x))
 /* clang-format on */

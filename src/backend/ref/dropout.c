@@ -3,6 +3,8 @@
  * computes it again instead of remembering it.
  *
  *   y = m x,  dL/dx = m g,  m = 1/(1 - rate) or 0; m = 1 outside training
+ *
+ * Of drop_path, all numbers of an image share one m.
  */
 #include "backend/ref/real.h"
 #include "base/base.h"
@@ -54,9 +56,53 @@ static void backward(void *state, const fvi_call *c)
     }
 }
 
+static real mask_of_image(const fvi_call *c, const fvi_ref_state *s, int64_t n)
+{
+    real m[4];
+    masks(c, s, n / 4, m);
+    return m[n % 4];
+}
+
+static void path_forward(void *state, const fvi_call *c)
+{
+    const fvi_ref_state *s = state;
+    const int64_t N = s->p.y.dim[0], each = N ? fv_count(s->p.y) / N : 0;
+    const real *x = c->x[0].data;
+    real *y = c->y.data;
+#pragma omp parallel for schedule(static)
+    FOR (n, N) {
+        const real m = mask_of_image(c, s, n);
+        for (int64_t i = n * each; i < (n + 1) * each; i++)
+            y[i] = m * x[i];
+    }
+}
+
+static void path_backward(void *state, const fvi_call *c)
+{
+    const fvi_ref_state *s = state;
+    const int64_t N = s->p.y.dim[0], each = N ? fv_count(s->p.y) / N : 0;
+    const real *g = c->dy.data;
+    real *dx = c->dx[0].data;
+    if (!dx)
+        return;
+#pragma omp parallel for schedule(static)
+    FOR (n, N) {
+        const real m = mask_of_image(c, s, n);
+        for (int64_t i = n * each; i < (n + 1) * each; i++)
+            dx[i] += m * g[i];
+    }
+}
+
 const fvi_kernel REF(fvi_ref_dropout) = {
     .prepare = fvi_ref_prepare,
     .forward = forward,
     .backward = backward,
+    .release = fvi_ref_release,
+};
+
+const fvi_kernel REF(fvi_ref_drop_path) = {
+    .prepare = fvi_ref_prepare,
+    .forward = path_forward,
+    .backward = path_backward,
     .release = fvi_ref_release,
 };
