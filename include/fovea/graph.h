@@ -110,6 +110,73 @@ FV_API fv_val fv_batch_norm(fv_graph *g, const char *name, fv_val x);
  * Source: Ba, Kiros & Hinton 2016 (arXiv:1607.06450). */
 FV_API fv_val fv_layer_norm(fv_graph *g, const char *name, fv_val x, float eps);
 
+/* y = scale * x/sqrt(mean x^2 + eps), per position. Parameter: scale (C) one.
+ * Source: Zhang & Sennrich 2019 (arXiv:1910.07467). */
+FV_API fv_val fv_rms_norm(fv_graph *g, const char *name, fv_val x, float eps);
+
+/* As fv_layer_norm, over the positions of an image and C/groups neighboring
+ * channels. eps = 1e-5. Source: Wu & He 2018 (arXiv:1803.08494). */
+FV_API fv_val fv_group_norm(fv_graph *g, const char *name, fv_val x,
+                            int groups);
+
+/* ---- attention ---- */
+
+/* Zeroed fields mean the defaults at the right. */
+typedef struct fv_attention {
+    int heads;       /* required                                             */
+    int channels;    /* of y: those of q, or a third of qkv; a multiple of
+                        heads                                                */
+    int window;      /* attention within windows of this side, which divides
+                        all sides of the map; 0: among all positions         */
+    int shift;       /* windows moved by so many positions around the edges  */
+    int by_distance; /* 1: a learned number per distance and head is added   */
+    int by_axis;     /* 1: a table of learned vectors per axis; 1 or 2 axes  */
+    int rows;        /* length of those tables; 0: 2 side - 1, one for every
+                        distance; else read at that many places, linearly    */
+} fv_attention;
+
+/*
+ * y[t,c] = sum over s of p[t,s] v[s,c]
+ * p[t,s] = softmax over s of q[t].k[s]/sqrt(d) + b[t,s]
+ * in each head, of d = channels/heads of the channels; t and s are positions
+ * whatever their spatial rank, 1 to 3.
+ *   q (N,...,C), k and v (N,...,C) -> y (N,...,C)
+ * b is 0 or, by distance, distances[t - s, head] or, by axis, the sum over the
+ * axes of q[t].rows[t - s] and q[t].columns[t - s]. Moved windows keep tokens
+ * from opposite edges apart; along an axis of one window nothing moves.
+ * Parameters: distances (product of 2 side - 1, heads), small; or rows,
+ * columns (2 side - 1, d), zero.
+ * Source: Vaswani et al. 2017 (arXiv:1706.03762), equation 1; windows and
+ * distances: Liu et al. 2021 (arXiv:2103.14030), section 3.2; axes: Li et al.
+ * 2022 (arXiv:2112.01526), equation 4.
+ */
+FV_API fv_val fv_attend(fv_graph *g, const char *name, fv_val q, fv_val k,
+                        fv_val v, fv_attention o);
+
+/* The same where q, k and v are the three thirds of the channels of one value:
+ * qkv (N,...,3C) -> (N,...,C). */
+FV_API fv_val fv_attend_to_self(fv_graph *g, const char *name, fv_val qkv,
+                                fv_attention o);
+
+/* ---- tokens ---- */
+
+/* Learned tokens before those of every image, such as a class token:
+ * (N,T,C) -> (N,tokens+T,C). Parameter: tokens (tokens,C), small.
+ * Source: Dosovitskiy et al. 2021 (arXiv:2010.11929), equation 1. */
+FV_API fv_val fv_prepend(fv_graph *g, const char *name, fv_val x, int tokens);
+
+/* Tokens lo <= t < hi: (N,T,C) -> (N,hi-lo,C), or (N,C) when it is one. */
+FV_API fv_val fv_take_tokens(fv_graph *g, fv_val x, int lo, int hi);
+
+/* A learned vector per position is added; the extents of x after N must be
+ * known. Parameter: tokens (extents of x after N), small. */
+FV_API fv_val fv_add_positions(fv_graph *g, const char *name, fv_val x);
+
+/* y = scale * x per channel. Parameter: scale (C), `start`.
+ * Source: Touvron et al. 2021 (arXiv:2103.17239), equation 4. */
+FV_API fv_val fv_layer_scale(fv_graph *g, const char *name, fv_val x,
+                             float start);
+
 /* ---- pooling and resampling ---- */
 
 /* Windows of `side` moved by `stride` (0: side), no padding:
@@ -126,15 +193,31 @@ typedef enum fv_resample { FV_NEAREST, FV_BILINEAR } fv_resample;
  * puts pixel centers at half-integers ("align_corners" false in PyTorch). */
 FV_API fv_val fv_upsample(fv_graph *g, fv_val x, int factor, fv_resample how);
 
+/* Channels laid out as pixels: (N,H,W,C f^2) -> (N,f H,f W,C),
+ *   y[n,f h+i,f w+j,c] = x[n,h,w,(c f + i) f + j]
+ * and the inverse, where `factor` divides the sides. Any spatial rank.
+ * Source: Shi et al. 2016 (arXiv:1609.05158), equation 4. */
+FV_API fv_val fv_pixel_shuffle(fv_graph *g, fv_val x, int factor);
+FV_API fv_val fv_pixel_unshuffle(fv_graph *g, fv_val x, int factor);
+
+/* Zeros at the far ends, until `multiple` divides every side; and cut back to
+ * the sides of `like`. */
+FV_API fv_val fv_pad(fv_graph *g, fv_val x, int multiple);
+FV_API fv_val fv_crop(fv_graph *g, fv_val x, fv_val like);
+
 /* ---- element by element ---- */
 
 FV_API fv_val fv_relu(fv_graph *g, fv_val x);
 FV_API fv_val fv_leaky_relu(fv_graph *g, fv_val x, float slope);
 FV_API fv_val fv_sigmoid(fv_graph *g, fv_val x);
 FV_API fv_val fv_tanh(fv_graph *g, fv_val x);
-FV_API fv_val fv_gelu(fv_graph *g, fv_val x);    /* exact: x Phi(x)         */
-FV_API fv_val fv_softmax(fv_graph *g, fv_val x); /* over the last axis      */
+FV_API fv_val fv_gelu(fv_graph *g, fv_val x);      /* exact: x Phi(x)         */
+FV_API fv_val fv_gelu_tanh(fv_graph *g, fv_val x); /* its approximation     */
+FV_API fv_val fv_softmax(fv_graph *g, fv_val x);   /* over the last axis      */
 FV_API fv_val fv_dropout(fv_graph *g, fv_val x, float rate); /* inverted    */
+/* Stochastic depth: whole images instead of numbers, for a branch that is then
+ * added. Source: Huang et al. 2016 (arXiv:1603.09382). */
+FV_API fv_val fv_drop_path(fv_graph *g, fv_val x, float rate);
 FV_API fv_val fv_scale(fv_graph *g, fv_val x, float factor);
 FV_API fv_val fv_add(fv_graph *g, fv_val a, fv_val b);
 FV_API fv_val fv_multiply(fv_graph *g, fv_val a, fv_val b);

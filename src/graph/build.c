@@ -114,15 +114,17 @@ fv_val fv_convolve_transposed(fv_graph *g, const char *name, fv_val x,
 }
 
 static fv_val norm(fv_graph *g, const char *name, fv_val x, fvi_op_id op,
-                   float eps)
+                   float eps, int groups)
 {
-    fvi_norm o = {.eps = eps, .momentum = 0.1f};
+    fvi_norm o = {.eps = eps, .momentum = 0.1f, .groups = groups};
     int64_t each[] = {fv_channels(g, x)};
     fv_val v[5] = {x};
     int nx = 3;
     if (g->status != FV_OK)
         return (fv_val){0};
     v[1] = fvi_param_add(g, name, "scale", 1, each, FVI_INIT_ONE, 1, true);
+    if (op == FVI_OP_rms_norm)
+        return fvi_node_named(g, name, op, &o, 2, v);
     v[2] = fvi_param_add(g, name, "shift", 1, each, FVI_INIT_ZERO, 1, true);
     if (op == FVI_OP_batch_norm) {
         v[3] = fvi_param_add(g, name, "mean", 1, each, FVI_INIT_ZERO, 1, false);
@@ -134,12 +136,22 @@ static fv_val norm(fv_graph *g, const char *name, fv_val x, fvi_op_id op,
 
 fv_val fv_batch_norm(fv_graph *g, const char *name, fv_val x)
 {
-    return norm(g, name, x, FVI_OP_batch_norm, 1e-5f);
+    return norm(g, name, x, FVI_OP_batch_norm, 1e-5f, 1);
 }
 
 fv_val fv_layer_norm(fv_graph *g, const char *name, fv_val x, float eps)
 {
-    return norm(g, name, x, FVI_OP_layer_norm, eps);
+    return norm(g, name, x, FVI_OP_layer_norm, eps, 1);
+}
+
+fv_val fv_rms_norm(fv_graph *g, const char *name, fv_val x, float eps)
+{
+    return norm(g, name, x, FVI_OP_rms_norm, eps, 1);
+}
+
+fv_val fv_group_norm(fv_graph *g, const char *name, fv_val x, int groups)
+{
+    return norm(g, name, x, FVI_OP_group_norm, 1e-5f, groups);
 }
 
 /* ---- pooling and resampling ---- */
@@ -210,18 +222,33 @@ fv_val fv_gelu(fv_graph *g, fv_val x)
     return fvi_node_add(g, FVI_OP_gelu, NULL, 1, &x);
 }
 
+fv_val fv_gelu_tanh(fv_graph *g, fv_val x)
+{
+    return fvi_node_add(g, FVI_OP_gelu_tanh, NULL, 1, &x);
+}
+
 fv_val fv_softmax(fv_graph *g, fv_val x)
 {
     return fvi_node_add(g, FVI_OP_softmax, NULL, 1, &x);
 }
 
-fv_val fv_dropout(fv_graph *g, fv_val x, float rate)
+static fv_val drop(fv_graph *g, fv_val x, float rate, fvi_op_id op)
 {
     if (!(rate >= 0 && rate < 1))
         return fvi_graph_fail(g, FV_EINVAL,
-                              "dropout: rate %g, expected 0 to below 1",
-                              (double)rate);
-    return fvi_node_add(g, FVI_OP_dropout, &(fvi_number){rate}, 1, &x);
+                              "%s: rate %g, expected 0 to below 1",
+                              fvi_ops[op]->name, (double)rate);
+    return fvi_node_add(g, op, &(fvi_number){rate}, 1, &x);
+}
+
+fv_val fv_dropout(fv_graph *g, fv_val x, float rate)
+{
+    return drop(g, x, rate, FVI_OP_dropout);
+}
+
+fv_val fv_drop_path(fv_graph *g, fv_val x, float rate)
+{
+    return drop(g, x, rate, FVI_OP_drop_path);
 }
 
 fv_val fv_scale(fv_graph *g, fv_val x, float factor)

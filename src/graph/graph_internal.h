@@ -17,12 +17,20 @@ typedef struct fvi_node {
     int param;                 /* index into params, or -1 */
 } fvi_node;
 
-typedef enum fvi_init { FVI_INIT_ZERO, FVI_INIT_ONE, FVI_INIT_HE } fvi_init;
+/* SMALL: normal numbers of standard deviation 0.02, as transformers have it for
+ * tokens and positions (Dosovitskiy et al. 2021); not decayed. */
+typedef enum fvi_init {
+    FVI_INIT_ZERO,
+    FVI_INIT_ONE,
+    FVI_INIT_SAME,
+    FVI_INIT_SMALL,
+    FVI_INIT_HE
+} fvi_init;
 
 typedef struct fvi_param {
     fv_param view; /* view.name is owned */
     fvi_init init;
-    double fan_in;
+    double number; /* HE: the fan-in; SAME: the value */
     int32_t value;
 } fvi_param;
 
@@ -60,7 +68,7 @@ fv_val fvi_node_named(fv_graph *g, const char *name, fvi_op_id op,
 
 /* A parameter leaf called scope + node + "/" + name. */
 fv_val fvi_param_add(fv_graph *g, const char *node, const char *name, int ndim,
-                     const int64_t dim[], fvi_init init, double fan_in,
+                     const int64_t dim[], fvi_init init, double number,
                      bool trained);
 
 /* Keeps the first mistake; returns no value. */

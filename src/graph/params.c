@@ -14,7 +14,7 @@ static bool name_taken(const fv_graph *g, const char *name)
 }
 
 fv_val fvi_param_add(fv_graph *g, const char *node, const char *name, int ndim,
-                     const int64_t dim[], fvi_init init, double fan_in,
+                     const int64_t dim[], fvi_init init, double number,
                      bool trained)
 {
     fvi_shape shape = {.ndim = ndim};
@@ -44,7 +44,7 @@ fv_val fvi_param_add(fv_graph *g, const char *node, const char *name, int ndim,
     memcpy(view.dim, dim, (size_t)ndim * sizeof *dim);
     n->param = g->params;
     g->param[g->params++] = (fvi_param){
-        .view = view, .init = init, .fan_in = fan_in, .value = v.id};
+        .view = view, .init = init, .number = number, .value = v.id};
     g->param_total += view.count;
     return v;
 }
@@ -72,13 +72,17 @@ int64_t fv_param_count(const fv_graph *g, int trained_only)
  * Source: He et al. 2015 (arXiv:1502.01852), equation 10. */
 static void fill(const fvi_param *p, uint64_t seed, float *w)
 {
-    double sigma = sqrt(2.0 / p->fan_in);
+    const bool he = p->init == FVI_INIT_HE;
+    const double sigma = he ? sqrt(2.0 / p->number) : 0.02;
+    const double same = p->init == FVI_INIT_SAME  ? p->number
+                        : p->init == FVI_INIT_ONE ? 1
+                                                  : 0;
     fvi_rng rng = fvi_rng_new(seed, fvi_hash_text(p->view.name));
     for (int64_t i = 0; i < p->view.count; i++) {
-        if (p->init == FVI_INIT_HE)
+        if (he || p->init == FVI_INIT_SMALL)
             w[i] = (float)(sigma * fvi_rng_normal(&rng));
         else
-            w[i] = p->init == FVI_INIT_ONE ? 1.0f : 0.0f;
+            w[i] = (float)same;
     }
 }
 

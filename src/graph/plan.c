@@ -21,8 +21,8 @@ static void mark_wanted(fv_plan *p)
 /* A reshape, and dropout when inferring, only look at their input. */
 static bool only_looks(const fv_plan *p, const fvi_node *n)
 {
-    return n->op == FVI_OP_reshape ||
-           (n->op == FVI_OP_dropout && p->o.mode == FV_INFER);
+    bool drops = n->op == FVI_OP_dropout || n->op == FVI_OP_drop_path;
+    return n->op == FVI_OP_reshape || (drops && p->o.mode == FV_INFER);
 }
 
 static fv_status add_step(fv_plan *p, int32_t id)
