@@ -73,6 +73,7 @@ typedef struct fv_conv {
     int no_bias;  /* 1: no bias                                            */
     int side[3];  /* kernel side per axis, outermost first; 0: `kernel`    */
     int step[3];  /* stride per axis; 0: `stride`                          */
+    int pad;      /* zeros on each side of every axis; 0: as `valid` says  */
 } fv_conv;
 
 /*
@@ -105,6 +106,11 @@ FV_API fv_val fv_convolve_transposed(fv_graph *g, const char *name, fv_val x,
  * Source: Ioffe & Szegedy 2015 (arXiv:1502.03167). eps = 1e-5.
  */
 FV_API fv_val fv_batch_norm(fv_graph *g, const char *name, fv_val x);
+
+/* The same with other numbers than PyTorch's, both above 0 (Keras: eps 1e-3,
+ * momentum 0.01, which it writes as 0.99). */
+FV_API fv_val fv_batch_norm_as(fv_graph *g, const char *name, fv_val x,
+                               float eps, float momentum);
 
 /* The same per position over the channels (last axis); no running values.
  * Source: Ba, Kiros & Hinton 2016 (arXiv:1607.06450). */
@@ -176,6 +182,15 @@ FV_API fv_val fv_add_positions(fv_graph *g, const char *name, fv_val x);
  * Source: Touvron et al. 2021 (arXiv:2103.17239), equation 4. */
 FV_API fv_val fv_layer_scale(fv_graph *g, const char *name, fv_val x,
                              float start);
+/*
+ * y[...,c] = x[...,c] / (k + alpha * sum of x[...,j]^2)^beta
+ *   over the channels |j - c| <= size/2 there are; `size` is odd.
+ * No parameters. PyTorch's alpha is `size` times this one.
+ * Source: Krizhevsky, Sutskever & Hinton 2012, section 3.3 (size 5, alpha
+ * 1e-4, beta 0.75, k 2).
+ */
+FV_API fv_val fv_local_response_norm(fv_graph *g, fv_val x, int size,
+                                     float alpha, float beta, float k);
 
 /* ---- pooling and resampling ---- */
 
@@ -183,6 +198,23 @@ FV_API fv_val fv_layer_scale(fv_graph *g, const char *name, fv_val x,
  * H' = floor((H - side)/stride) + 1. */
 FV_API fv_val fv_max_pool(fv_graph *g, fv_val x, int side, int stride);
 FV_API fv_val fv_avg_pool(fv_graph *g, fv_val x, int side, int stride);
+
+/* The same with `pad` positions without a number before the first and
+ * pad + tail after the last one; pad + tail < side:
+ * H' = floor((H + 2 pad + tail - side)/stride) + 1. */
+FV_API fv_val fv_max_pool_padded(fv_graph *g, fv_val x, int side, int stride,
+                                 int pad, int tail);
+
+/* A blur by binomial weights (side 3: [1 2 1]/4 along each axis) at every
+ * stride-th position, each channel for itself; zeros pad as above. No
+ * parameters. Source: Zhang 2019 (arXiv:1904.11486). */
+FV_API fv_val fv_blur_pool(fv_graph *g, fv_val x, int side, int stride, int pad,
+                           int tail);
+
+/* Means over a grid of `height` x `width` parts of the two spatial axes: part
+ * i of I covers floor(i H/I) <= h < ceil((i+1) H/I), as in PyTorch. */
+FV_API fv_val fv_adaptive_avg_pool(fv_graph *g, fv_val x, int height,
+                                   int width);
 
 /* Mean over all spatial axes: (N,H,W,C) -> (N,C). */
 FV_API fv_val fv_global_avg_pool(fv_graph *g, fv_val x);
@@ -214,12 +246,16 @@ FV_API fv_val fv_tanh(fv_graph *g, fv_val x);
 FV_API fv_val fv_gelu(fv_graph *g, fv_val x);      /* exact: x Phi(x)         */
 FV_API fv_val fv_gelu_tanh(fv_graph *g, fv_val x); /* its approximation     */
 FV_API fv_val fv_softmax(fv_graph *g, fv_val x);   /* over the last axis      */
+/* floor + log(1 + exp(x)): a number above `floor`. */
+FV_API fv_val fv_softplus(fv_graph *g, fv_val x, float floor);
 FV_API fv_val fv_dropout(fv_graph *g, fv_val x, float rate); /* inverted    */
 /* Stochastic depth: whole images instead of numbers, for a branch that is then
  * added. Source: Huang et al. 2016 (arXiv:1603.09382). */
 FV_API fv_val fv_drop_path(fv_graph *g, fv_val x, float rate);
 FV_API fv_val fv_scale(fv_graph *g, fv_val x, float factor);
 FV_API fv_val fv_add(fv_graph *g, fv_val a, fv_val b);
+/* b has the shape of a; or it is (N,C), one number per channel of each image,
+ * that all positions share. */
 FV_API fv_val fv_multiply(fv_graph *g, fv_val a, fv_val b);
 
 /* ---- shape ---- */

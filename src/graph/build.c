@@ -63,6 +63,8 @@ static fvi_window window_of(fv_conv o, int rank, bool transposed)
         w.stride[axis] = step;
         w.dilation[axis] = d;
         w.pad[axis] = o.valid || pad < 0 ? 0 : pad;
+        if (there && o.pad)
+            w.pad[axis] = o.pad;
     }
     return w;
 }
@@ -87,11 +89,13 @@ static fv_val convolve(fv_graph *g, const char *name, fv_val x, fv_conv o,
         if (op == FVI_OP_conv_transposed)
             fan_in /= (double)w.stride[axis];
     }
-    if (o.channels < 1 || o.kernel < 0 || o.stride < 0 || o.dilation < 0)
+    if (o.channels < 1 || o.kernel < 0 || o.stride < 0 || o.dilation < 0 ||
+        o.pad < 0)
         return fvi_graph_fail(g, FV_EINVAL,
-                              "'%s': channels %d, kernel %d, stride %d and "
-                              "dilation %d must be positive",
-                              name, o.channels, o.kernel, o.stride, o.dilation);
+                              "'%s': channels %d, kernel %d, stride %d, "
+                              "dilation %d and padding %d must be positive",
+                              name, o.channels, o.kernel, o.stride, o.dilation,
+                              o.pad);
     weight[rank] = in;
     weight[rank + 1] = o.channels;
     fv_val v[3] = {x};
@@ -114,9 +118,8 @@ fv_val fv_convolve_transposed(fv_graph *g, const char *name, fv_val x,
 }
 
 static fv_val norm(fv_graph *g, const char *name, fv_val x, fvi_op_id op,
-                   float eps, int groups)
+                   fvi_norm o)
 {
-    fvi_norm o = {.eps = eps, .momentum = 0.1f, .groups = groups};
     int64_t each[] = {fv_channels(g, x)};
     fv_val v[5] = {x};
     int nx = 3;
@@ -136,49 +139,92 @@ static fv_val norm(fv_graph *g, const char *name, fv_val x, fvi_op_id op,
 
 fv_val fv_batch_norm(fv_graph *g, const char *name, fv_val x)
 {
-    return norm(g, name, x, FVI_OP_batch_norm, 1e-5f, 1);
+    return fv_batch_norm_as(g, name, x, 1e-5f, 0.1f);
+}
+
+fv_val fv_batch_norm_as(fv_graph *g, const char *name, fv_val x, float eps,
+                        float momentum)
+{
+    if (!(eps > 0 && momentum > 0))
+        return fvi_graph_fail(g, FV_EINVAL,
+                              "'%s': eps %g and momentum %g, expected both "
+                              "above 0",
+                              name, (double)eps, (double)momentum);
+    return norm(g, name, x, FVI_OP_batch_norm,
+                (fvi_norm){.eps = eps, .momentum = momentum});
 }
 
 fv_val fv_layer_norm(fv_graph *g, const char *name, fv_val x, float eps)
 {
-    return norm(g, name, x, FVI_OP_layer_norm, eps, 1);
+    return norm(g, name, x, FVI_OP_layer_norm, (fvi_norm){.eps = eps});
 }
 
 fv_val fv_rms_norm(fv_graph *g, const char *name, fv_val x, float eps)
 {
-    return norm(g, name, x, FVI_OP_rms_norm, eps, 1);
+    return norm(g, name, x, FVI_OP_rms_norm, (fvi_norm){.eps = eps});
 }
 
 fv_val fv_group_norm(fv_graph *g, const char *name, fv_val x, int groups)
 {
-    return norm(g, name, x, FVI_OP_group_norm, 1e-5f, groups);
+    return norm(g, name, x, FVI_OP_group_norm,
+                (fvi_norm){.eps = 1e-5f, .groups = groups});
+}
+
+fv_val fv_local_response_norm(fv_graph *g, fv_val x, int size, float alpha,
+                              float beta, float k)
+{
+    fvi_response o = {size, alpha, beta, k};
+    return fvi_node_add(g, FVI_OP_local_response_norm, &o, 1, &x);
 }
 
 /* ---- pooling and resampling ---- */
 
-static fv_val pool(fv_graph *g, fv_val x, int side, int stride, fvi_op_id op)
+static fv_val pool(fv_graph *g, fv_val x, fvi_op_id op, int side, int stride,
+                   int pad, int tail)
 {
     int rank = spatial_rank(g, x);
     if (g->status != FV_OK)
         return (fv_val){0};
-    if (rank < 1 || rank > 3 || side < 1 || stride < 0)
+    if (rank < 1 || rank > 3 || side < 1 || stride < 0 || pad < 0 || tail < 0)
         return fvi_graph_fail(g, FV_EINVAL,
                               "pooling of %d spatial axes by side %d, stride "
-                              "%d",
-                              rank, side, stride);
+                              "%d, padding %d and %d more",
+                              rank, side, stride, pad, tail);
     fv_conv o = {.kernel = side, .stride = stride ? stride : side, .valid = 1};
     fvi_window w = window_of(o, rank, false);
+    for (int axis = 3 - rank; axis < 3; axis++) {
+        w.pad[axis] = pad;
+        w.tail[axis] = tail;
+    }
     return fvi_node_add(g, op, &w, 1, &x);
 }
 
 fv_val fv_max_pool(fv_graph *g, fv_val x, int side, int stride)
 {
-    return pool(g, x, side, stride, FVI_OP_max_pool);
+    return pool(g, x, FVI_OP_max_pool, side, stride, 0, 0);
+}
+
+fv_val fv_max_pool_padded(fv_graph *g, fv_val x, int side, int stride, int pad,
+                          int tail)
+{
+    return pool(g, x, FVI_OP_max_pool, side, stride, pad, tail);
 }
 
 fv_val fv_avg_pool(fv_graph *g, fv_val x, int side, int stride)
 {
-    return pool(g, x, side, stride, FVI_OP_avg_pool);
+    return pool(g, x, FVI_OP_avg_pool, side, stride, 0, 0);
+}
+
+fv_val fv_blur_pool(fv_graph *g, fv_val x, int side, int stride, int pad,
+                    int tail)
+{
+    return pool(g, x, FVI_OP_blur_pool, side, stride, pad, tail);
+}
+
+fv_val fv_adaptive_avg_pool(fv_graph *g, fv_val x, int height, int width)
+{
+    fvi_shape o = {.ndim = 2, .dim = {height, width}};
+    return fvi_node_add(g, FVI_OP_adaptive_avg_pool, &o, 1, &x);
 }
 
 fv_val fv_global_avg_pool(fv_graph *g, fv_val x)
@@ -230,6 +276,11 @@ fv_val fv_gelu_tanh(fv_graph *g, fv_val x)
 fv_val fv_softmax(fv_graph *g, fv_val x)
 {
     return fvi_node_add(g, FVI_OP_softmax, NULL, 1, &x);
+}
+
+fv_val fv_softplus(fv_graph *g, fv_val x, float floor)
+{
+    return fvi_node_add(g, FVI_OP_softplus, &(fvi_number){floor}, 1, &x);
 }
 
 static fv_val drop(fv_graph *g, fv_val x, float rate, fvi_op_id op)

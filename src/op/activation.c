@@ -71,3 +71,14 @@ const fvi_op fvi_op_gelu_tanh = {
     .work = fvi_work_none,
     .reads = fvi_reads_point,
 };
+
+/* Source: Dugas et al. 2001, NIPS, equation 1. */
+const fvi_op fvi_op_softplus = {
+    .name = "softplus",
+    .equation = "y = floor + log(1 + exp(x))",
+    .attr_size = sizeof(fvi_number),
+    .keep = FVI_KEEP_X(0),
+    .infer = fvi_infer_same,
+    .work = fvi_work_none,
+    .reads = fvi_reads_point,
+};

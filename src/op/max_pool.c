@@ -3,7 +3,7 @@
 
 const fvi_op fvi_op_max_pool = {
     .name = "max_pool",
-    .equation = "y[n,h,w,c] = max_rs x[n,h*t+r,w*t+s,c]",
+    .equation = "y[n,h,w,c] = max_rs x[n,h*t+r-p,w*t+s-p,c]",
     .attr_size = sizeof(fvi_window),
     .keep = FVI_KEEP_X(0),
     .infer = fvi_pool_infer,

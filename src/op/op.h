@@ -26,8 +26,11 @@
     X(rms_norm)             \
     X(group_norm)           \
     X(attention)            \
+    X(local_response_norm)  \
     X(max_pool)             \
     X(avg_pool)             \
+    X(blur_pool)            \
+    X(adaptive_avg_pool)    \
     X(global_avg_pool)      \
     X(upsample)             \
     X(relu)                 \
@@ -36,6 +39,7 @@
     X(tanh)                 \
     X(gelu)                 \
     X(gelu_tanh)            \
+    X(softplus)             \
     X(softmax)              \
     X(dropout)              \
     X(drop_path)            \
@@ -73,15 +77,16 @@ enum { FVI_MAX_INPUTS = 5, FVI_MAX_CLASSES = 64 };
 
 typedef enum fvi_act { FVI_ACT_NONE, FVI_ACT_RELU, FVI_ACT_LEAKY } fvi_act;
 
-/* conv, conv_transposed, max_pool, avg_pool. Spatial axes are counted from the
+/* conv, conv_transposed, max_, avg_ and blur_pool. Spatial axes are counted from the
  * innermost: a rank below 3 has extent 1 and kernel 1 along the outer axes, so
  * that one loop nest serves all ranks. Index 0 = D, 1 = H, 2 = W. */
 typedef struct fvi_window {
     int rank;         /* 1..3                                               */
     int64_t channels; /* K; 0 for pooling                                   */
     int64_t kernel[3], stride[3], dilation[3], pad[3];
-    fvi_act act; /* applied to y; set by the planner when inferring    */
-    float slope; /* of FVI_ACT_LEAKY                                   */
+    int64_t tail[3]; /* padding added at the far end; max_ and blur_pool  */
+    fvi_act act;     /* applied to y; set by the planner when inferring    */
+    float slope;     /* of FVI_ACT_LEAKY                                   */
 } fvi_window;
 
 typedef struct fvi_linear {
@@ -96,7 +101,13 @@ typedef struct fvi_norm {
     int64_t groups; /* of group_norm */
 } fvi_norm;
 
-typedef struct fvi_number { /* leaky_relu slope, dropout rate, scale factor */
+typedef struct fvi_response { /* local_response_norm */
+    int64_t size;
+    float alpha, beta, k;
+} fvi_response;
+
+/* leaky_relu slope, dropout rate, scale factor, softplus floor */
+typedef struct fvi_number {
     float value;
 } fvi_number;
 
@@ -109,7 +120,9 @@ typedef struct fvi_slice {
     int64_t lo, hi;
 } fvi_slice;
 
-typedef struct fvi_shape { /* reshape, input: extents; param: extents, init */
+/* reshape, input: extents; param: extents, init; adaptive_avg_pool: the
+ * spatial extents of y */
+typedef struct fvi_shape {
     int ndim;
     int64_t dim[FV_MAX_DIM]; /* reshape: dim[0] is N and kept; -1: the rest */
 } fvi_shape;
@@ -136,7 +149,7 @@ typedef struct fvi_box {
  *   prepend                         x, p
  *   crop                            x, like
  *   losses                          pred, target, weight (weight optional)
- *   add, multiply, concat           a, b
+ *   add, multiply, concat           a, b (multiply: b may be (N,C))
  * A missing optional input shortens nx.
  */
 typedef struct fvi_op {

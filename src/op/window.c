@@ -69,13 +69,14 @@ fv_status fvi_window_infer(fv_ctx *ctx, const fvi_window *w, fv_tensor x,
             dim[axis] = -1;
             continue;
         }
-        if (n > INT64_MAX / 4 || n + 2 * w->pad[a] < span)
+        int64_t wide = n + 2 * w->pad[a] + w->tail[a];
+        if (n > INT64_MAX / 4 || wide < span)
             return fvi_fail(ctx, FV_ESHAPE,
                             "input is %lld wide along spatial axis %d, with "
                             "padding %lld; expected at least %lld, the window",
-                            (long long)n, axis - 1,
-                            (long long)(n + 2 * w->pad[a]), (long long)span);
-        dim[axis] = (n + 2 * w->pad[a] - span) / w->stride[a] + 1;
+                            (long long)n, axis - 1, (long long)wide,
+                            (long long)span);
+        dim[axis] = (wide - span) / w->stride[a] + 1;
     }
     return fvi_infer_as(ctx, x.dtype, x.ndim, dim, y);
 }
@@ -106,11 +107,15 @@ fv_status fvi_pool_infer(fv_ctx *ctx, const void *attr, int nx,
     (void)nx;
     FV_TRY(fvi_window_check(ctx, w, x[0]));
     for (int a = 0; a < 3; a++)
-        if (w->pad[a] != 0 || w->dilation[a] != 1)
+        if (w->tail[a] < 0 || w->tail[a] > INT32_MAX ||
+            w->pad[a] + w->tail[a] >= w->kernel[a] || w->dilation[a] != 1)
             return fvi_fail(ctx, FV_ESHAPE,
-                            "pooling with padding %lld and dilation %lld; "
-                            "expected 0 and 1",
-                            (long long)w->pad[a], (long long)w->dilation[a]);
+                            "pooling by %lld with padding %lld, at the far "
+                            "end %lld, and dilation %lld; expected padding "
+                            "below the side and dilation 1",
+                            (long long)w->kernel[a], (long long)w->pad[a],
+                            (long long)(w->pad[a] + w->tail[a]),
+                            (long long)w->dilation[a]);
     return fvi_window_infer(ctx, w, x[0], x[0].dim[x[0].ndim - 1], y);
 }
 

@@ -19,14 +19,15 @@ fv_status fvi_window_check(fv_ctx *ctx, const fvi_window *w, fv_tensor x);
 fv_status fvi_window_check_weight(fv_ctx *ctx, const fvi_window *w, int64_t C,
                                   int nx, const fv_tensor x[]);
 
-/* y for windows over x: H' = floor((H + 2p - d(R-1) - 1)/t) + 1. */
+/* y for windows over x: H' = floor((H + 2p + tail - d(R-1) - 1)/t) + 1. */
 fv_status fvi_window_infer(fv_ctx *ctx, const fvi_window *w, fv_tensor x,
                            int64_t channels, fv_tensor *y);
 
 /* The part of x under the window at y[at]; all channels. */
 fvi_box fvi_window_reads(const fvi_window *w, fv_tensor x, const int64_t at[]);
 
-/* Pooling: as above, without padding and dilation, channel by channel. */
+/* Pooling: as above, channel by channel, without dilation, and with less
+ * padding than the side, so that every window covers a pixel. */
 fv_status fvi_pool_infer(fv_ctx *ctx, const void *attr, int nx,
                          const fv_tensor x[], fv_tensor *y);
 fvi_box fvi_pool_reads(const void *attr, const fv_tensor x[], fv_tensor y,

@@ -22,6 +22,9 @@
  *   window=4     side, moved by shift=2   like=3x2   extents of keys, of a cut
  *   axes         tables by axis, rows=9   relative   table by distance
  *   joined       q, k, v in one tensor    last=2     axes of numbers for each
+ *   tail=1       further padding          spread     b is (N,C)
+ *
+ * In local_response_norm k is the size and value is alpha.
  */
 
 #include "backend/backend.h"

@@ -72,6 +72,44 @@ def pool(table, side, stride):
     return lambda x: last(table[x.ndim - 2](first(x), side, stride))
 
 
+def padded(side, stride, pad, tail):
+    """Max pooling; minus infinity outside."""
+    def run(x):
+        n = x.ndim - 2
+        x = F.pad(first(x), (pad, pad + tail) * n, value=-torch.inf)
+        return last(MAX[n](x, side, stride))
+    return run
+
+
+def blur(side, stride, pad, tail):
+    """Binomial weights, each channel for itself, as grouped convolution."""
+    row = np.array([1.0])
+    for _ in range(side - 1):
+        row = np.convolve(row, [0.5, 0.5])
+
+    def run(x):
+        n, c = x.ndim - 2, x.shape[-1]
+        w = row
+        for _ in range(n - 1):
+            w = np.multiply.outer(w, row)
+        w = torch.tensor(w).expand(c, 1, *w.shape)
+        x = F.pad(first(x), (pad, pad + tail) * n)
+        return last(CONV[n](x, w, stride=stride, groups=c))
+    return run
+
+
+def adaptive(*sides):
+    table = {1: F.adaptive_avg_pool1d, 2: F.adaptive_avg_pool2d,
+             3: F.adaptive_avg_pool3d}
+    return lambda x: last(table[len(sides)](first(x), sides))
+
+
+def response(size, alpha):
+    """PyTorch divides alpha by the size."""
+    return lambda x: last(F.local_response_norm(first(x), size, alpha * size,
+                                                0.75, 2.0))
+
+
 def nearest(factor):
     return lambda x: last(F.interpolate(first(x), scale_factor=factor))
 
@@ -218,6 +256,29 @@ ROWS = [
     ("dice:n2:c3:4", dice, [(unit, 2, 4, 3), (unit, 2, 4, 3)], 1),
     ("dice:n2:c3:weighted:4", dice,
      [(unit, 2, 4, 3), (unit, 2, 4, 3), (unit, 2, 4, 1)], 1),
+    # rows are appended: the numbers above stay as they are
+    ("max_pool:n2:c3:k3:t2:p1:5x4", padded(3, 2, 1, 0),
+     [(distinct, 2, 5, 4, 3)], 1),
+    ("max_pool:n1:c2:k2:t1:tail=1:3x4", padded(2, 1, 0, 1),
+     [(distinct, 1, 3, 4, 2)], 1),
+    ("blur_pool:n2:c3:k3:t2:tail=1:4x6", blur(3, 2, 0, 1),
+     [(odd, 2, 4, 6, 3)], 1),
+    ("blur_pool:n1:c2:k4:t1:p2:5", blur(4, 1, 2, 0), [(odd, 1, 5, 2)], 1),
+    ("blur_pool:n1:c2:k3:t2:p1:3x4x2", blur(3, 2, 1, 0),
+     [(odd, 1, 3, 4, 2, 2)], 1),
+    ("adaptive_avg_pool:n2:c3:to=3x2:5x4", adaptive(3, 2),
+     [(odd, 2, 5, 4, 3)], 1),
+    ("adaptive_avg_pool:n1:c2:to=4x3:2x2", adaptive(4, 3),
+     [(odd, 1, 2, 2, 2)], 1),
+    ("adaptive_avg_pool:n1:c2:to=3:7", adaptive(3), [(odd, 1, 7, 2)], 1),
+    ("local_response_norm:n2:c6:k5:value=0.5:2", response(5, 0.5),
+     [(odd, 2, 2, 6)], 1),
+    ("local_response_norm:n1:c4:k3:value=1:2x2", response(3, 1.0),
+     [(odd, 1, 2, 2, 4)], 1),
+    ("softplus:n2:c3:value=0.125:4", lambda x: F.softplus(x) + 0.125,
+     [(odd, 2, 4, 3)], 1),
+    ("multiply:n2:c3:spread:2x2", lambda a, b: a * b[:, None, None],
+     [(odd, 2, 2, 2, 3), (odd, 2, 3)], 2),
 ]
 
 

@@ -101,7 +101,10 @@ static void sides_follow_the_formula(void **unused)
         {FVI_OP_max_pool, 7, 0, 2, 2, 1, 0, 3},
         {FVI_OP_max_pool, 1, 0, 2, 2, 1, 0, -2},
         {FVI_OP_max_pool, 8, 0, 3, 2, 1, 0, 3},
-        {FVI_OP_max_pool, 8, 0, 2, 2, 1, 1, -2}, /* padding */
+        {FVI_OP_max_pool, 112, 0, 3, 2, 1, 1, 56},
+        {FVI_OP_max_pool, 8, 0, 2, 2, 1, 1, 5},
+        {FVI_OP_max_pool, 8, 0, 2, 2, 1, 2, -2}, /* nothing but padding */
+        {FVI_OP_avg_pool, 8, 0, 2, 2, 1, 1, -2}, /* padding */
         {FVI_OP_avg_pool, 8, 0, 2, 2, 2, 0, -2}, /* dilation */
         {FVI_OP_avg_pool, -1, 0, 2, 2, 1, 0, -1},
     };

@@ -10,13 +10,13 @@ typedef struct spec { /* a problem string, read */
     int64_t n, c, k_out, c2, factor;
     int rank, reshape_rank;
     int64_t extent[3], to[4];
-    int64_t kernel[3], stride[3], dilation[3], pad[3];
+    int64_t kernel[3], stride[3], dilation[3], pad[3], tail[3];
     int64_t lo, hi;
     int64_t like[3], heads, groups, window, shift, rows, last;
     float value, eps, slope;
     fvi_act act;
     fv_resample how;
-    bool no_bias, infer, weighted, classes, axes, relative, joined;
+    bool no_bias, infer, weighted, classes, axes, relative, joined, spread;
 } spec;
 
 /* "3x4x5" -> {3, 4, 5}; how many, or -1. */
@@ -68,7 +68,7 @@ static bool read_flag(const char *word, spec *s)
     } flags[] = {{"nobias", &s->no_bias},    {"infer", &s->infer},
                  {"weighted", &s->weighted}, {"classes", &s->classes},
                  {"axes", &s->axes},         {"relative", &s->relative},
-                 {"joined", &s->joined}};
+                 {"joined", &s->joined},     {"spread", &s->spread}};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         if (strcmp(word, flags[i].name) == 0)
             return *flags[i].flag = true;
@@ -105,6 +105,8 @@ static bool read_value(const char *word, spec *s)
         return s->lo = lo, s->hi = hi, true;
     if (sscanf(word, "leaky=%f", &s->slope) == 1)
         return s->act = FVI_ACT_LEAKY, true;
+    if (strncmp(word, "tail=", 5) == 0)
+        return read_axes(word + 5, s->rank, s->tail);
     if (strncmp(word, "to=", 3) == 0)
         return (s->reshape_rank = read_list(word + 3, 4, s->to)) > 0;
     if (strncmp(word, "like=", 5) == 0)
@@ -121,7 +123,7 @@ static bool read_word(const char *word, spec *s)
     case 'k':
         return read_axes(word + 1, s->rank, s->kernel);
     case 't':
-        if (word[1] == 'o')
+        if (word[1] == 'o' || word[1] == 'a')
             break;
         return read_axes(word + 1, s->rank, s->stride);
     case 'd':
@@ -209,6 +211,7 @@ static void build_window(checkop_problem *p, const spec *s, bool weights)
     memcpy(w.stride, s->stride, sizeof w.stride);
     memcpy(w.dilation, s->dilation, sizeof w.dilation);
     memcpy(w.pad, s->pad, sizeof w.pad);
+    memcpy(w.tail, s->tail, sizeof w.tail);
     memcpy(p->attr, &w, sizeof w);
     bool max = p->op == FVI_OP_max_pool;
     p->family = weights ? CHECKOP_BILINEAR
@@ -284,6 +287,10 @@ static void build_shape(checkop_problem *p, const spec *s)
     } else if (p->op == FVI_OP_slice) {
         fvi_slice o = {s->lo, s->hi};
         memcpy(p->attr, &o, sizeof o);
+    } else if (p->op == FVI_OP_adaptive_avg_pool) {
+        fvi_shape o = {.ndim = s->reshape_rank};
+        memcpy(o.dim, s->to, sizeof s->to);
+        memcpy(p->attr, &o, sizeof o);
     } else if (p->op != FVI_OP_global_avg_pool) {
         fvi_upsample o = {s->factor, s->how};
         memcpy(p->attr, &o, sizeof o);
@@ -297,8 +304,18 @@ static void build_pair(checkop_problem *p, const spec *s)
     bool product = p->op == FVI_OP_multiply;
     p->family = product ? CHECKOP_BILINEAR : CHECKOP_LINEAR;
     add(p, activation(s, s->c), CHECKOP_SIGNED, true);
-    add(p, activation(s, p->op == FVI_OP_concat ? s->c2 : s->c), CHECKOP_SIGNED,
-        true);
+    fv_tensor b = activation(s, p->op == FVI_OP_concat ? s->c2 : s->c);
+    if (s->spread)
+        b = shape(2, (int64_t[]){s->n, s->c});
+    add(p, b, CHECKOP_SIGNED, true);
+}
+
+/* Numbers for which the sum of squares matters. */
+static void build_response(checkop_problem *p, const spec *s)
+{
+    fvi_response o = {s->kernel[2], s->value, 0.75f, 2};
+    memcpy(p->attr, &o, sizeof o);
+    add(p, activation(s, s->c), CHECKOP_SIGNED, true);
 }
 
 /* Numbers for each image, tokens before each, extents to cut to. */
@@ -373,7 +390,11 @@ static void build(checkop_problem *p, const spec *s)
         break;
     case FVI_OP_max_pool:
     case FVI_OP_avg_pool:
+    case FVI_OP_blur_pool:
         build_window(p, s, false);
+        break;
+    case FVI_OP_local_response_norm:
+        build_response(p, s);
         break;
     case FVI_OP_linear:
         build_linear(p, s);
@@ -385,6 +406,7 @@ static void build(checkop_problem *p, const spec *s)
         build_norm(p, s);
         break;
     case FVI_OP_global_avg_pool:
+    case FVI_OP_adaptive_avg_pool:
     case FVI_OP_upsample:
     case FVI_OP_slice:
     case FVI_OP_reshape:

@@ -12,11 +12,13 @@ static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
 {
     const fvi_window *w = p->attr;
     (void)need;
+    bool padded = w->pad[1] || w->pad[2] || w->tail[1] || w->tail[2];
     if (w->rank != 2 || w->kernel[1] != 2 || w->kernel[2] != 2 ||
-        w->stride[1] != 2 || w->stride[2] != 2)
+        w->stride[1] != 2 || w->stride[2] != 2 || padded)
         return fvi_fail(ctx, FV_ENOTSUP,
-                        "own pooling is for windows of 2x2 side by side; "
-                        "found %lldx%lld moved by %lld, rank %d",
+                        "own pooling is for windows of 2x2 side by side "
+                        "without padding; found %lldx%lld moved by %lld, "
+                        "rank %d",
                         (long long)w->kernel[1], (long long)w->kernel[2],
                         (long long)w->stride[2], w->rank);
     pool *s = fvi_calloc(ctx, 1, sizeof *s);

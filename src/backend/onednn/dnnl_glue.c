@@ -79,7 +79,7 @@ typedef struct operation {
         dnnl_pooling_v2_desc_t pool;
     };
     dnnl_memory_desc_t src, weight, bias, dst;
-    dnnl_dims_t stride, dilation, pad, side;
+    dnnl_dims_t stride, dilation, pad, far, side;
 } operation;
 
 static dnnl_status_t describe_all(const fvi_dn_spec *s, operation *o)
@@ -97,6 +97,7 @@ static dnnl_status_t describe_all(const fvi_dn_spec *s, operation *o)
         o->stride[a] = s->stride[a];
         o->dilation[a] = s->dilation[a] - 1; /* theirs counts the gaps */
         o->pad[a] = s->pad[a];
+        o->far[a] = s->pad[a] + s->tail[a];
         o->side[a] = s->side[a];
     }
     return e;
@@ -165,10 +166,10 @@ static dnnl_status_t describe_pool(const fvi_dn_spec *s, operation *o)
     if (s->pass == FVI_DN_FORWARD)
         return dnnl_pooling_v2_forward_desc_init(
             &o->pool, forward, how, &o->src, &o->dst, o->stride, o->side,
-            o->dilation, o->pad, o->pad);
+            o->dilation, o->pad, o->far);
     return dnnl_pooling_v2_backward_desc_init(&o->pool, how, &o->src, &o->dst,
                                               o->stride, o->side, o->dilation,
-                                              o->pad, o->pad);
+                                              o->pad, o->far);
 }
 
 static dnnl_status_t describe_operation(const fvi_dn_spec *s, operation *o)

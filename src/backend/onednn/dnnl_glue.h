@@ -54,6 +54,7 @@ typedef struct fvi_dn_spec {
     bool train; /* forward keeps a workspace for the way back */
     fvi_dn_view src, weight, bias, dst;
     int64_t side[3], stride[3], dilation[3], pad[3];
+    int64_t tail[3]; /* further padding at the far end, of pooling */
     fvi_act act;
     float slope;
 } fvi_dn_spec;

@@ -63,6 +63,7 @@ void fvi_dn_window(const fvi_window *w, fvi_dn_spec *spec)
         spec->stride[a] = w->stride[from];
         spec->dilation[a] = w->dilation[from];
         spec->pad[a] = w->pad[from];
+        spec->tail[a] = w->tail[from];
     }
     spec->act = w->act;
     spec->slope = w->slope;

@@ -51,7 +51,8 @@
 static real parameter(const fvi_ref_state *s)
 {
     const fvi_number *number = s->p.attr;
-    return s->p.op == FVI_OP_leaky_relu ? (real)number->value : 0;
+    bool has = s->p.op == FVI_OP_leaky_relu || s->p.op == FVI_OP_softplus;
+    return has ? (real)number->value : 0;
 }
 
 /* Phi(x), the normal distribution function, and its density. */
@@ -82,6 +83,12 @@ static real gelu_tanh_slope(real x)
     return (1 + t) / 2 + x * (1 - t * t) * du / 2;
 }
 
+/* log(1 + exp(x)), written so that exp cannot overflow. */
+static real log1pexp(real x)
+{
+    return (x > 0 ? x : 0) + log1p(exp(-fabs(x)));
+}
+
 /* clang-format off */
 /*         name        y                    kept dy/dx */
 ACTIVATION(relu,       x < 0 ? 0 : x,       y,   y > 0 ? 1 : 0)
@@ -90,4 +97,5 @@ ACTIVATION(sigmoid,    1 / (1 + exp(-x)),   y,   y * (1 - y))
 ACTIVATION(tanh,       tanh(x),             y,   1 - y * y)
 ACTIVATION(gelu,       x * Phi(x),          x,   Phi(x) + x * phi(x))
 ACTIVATION(gelu_tanh,  x * (1 + bend(x))/2, x,   gelu_tanh_slope(x))
+ACTIVATION(softplus,   a + log1pexp(x),     x,   1 / (1 + exp(-x)))
 /* clang-format on */

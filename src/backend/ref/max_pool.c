@@ -1,6 +1,7 @@
 /*
  * The largest number under a window, channel by channel:
- *   y[n,h,c] = max_r x[n, h*t+r, c]
+ *   y[n,h,c] = max_r x[n, h*t+r-p, c]
+ * over what lies inside x; there is something, as p is less than the side.
  * The gradient goes to the place it came from; the first one among equals:
  *   dL/dx[n,i,c] = sum of g[n,h,c] over windows h whose largest number is at i
  */
@@ -11,10 +12,10 @@ enum { CHUNK = 16 }; /* channels that one thread owns in backward */
 /* The wide pixel of the first largest number under narrow pixel h. */
 static int64_t largest(const fvi_grid *g, const real *x, fvi_at h)
 {
-    int64_t best = fvi_wide(g, h, 0, 0, 0);
+    int64_t best = -1;
     FOR3 (q, g->Q, r, g->R, s, g->S) {
         int64_t i = fvi_wide(g, h, q, r, s);
-        if (x[i * g->C] > x[best * g->C])
+        if (i >= 0 && (best < 0 || x[i * g->C] > x[best * g->C]))
             best = i;
     }
     return best;
@@ -28,14 +29,16 @@ static void forward(void *state, const fvi_call *call)
 #pragma omp parallel for collapse(2) schedule(static)
     FOR2 (n, g.N, m, g.narrow_pixels) {
         fvi_at h = fvi_at_pixel(g.narrow, m);
-        const real *image = x + n * g.wide_pixels * g.C;
         real *yc = y + (n * g.narrow_pixels + m) * g.C;
-        memcpy(yc, image + fvi_wide(&g, h, 0, 0, 0) * g.C,
-               (size_t)g.C * sizeof(real));
+        bool first = true;
         FOR3 (q, g.Q, r, g.R, s, g.S) {
-            const real *xc = image + fvi_wide(&g, h, q, r, s) * g.C;
+            int64_t i = fvi_wide(&g, h, q, r, s);
+            if (i < 0)
+                continue;
+            const real *xc = x + (n * g.wide_pixels + i) * g.C;
             FOR (c, g.C)
-                yc[c] = xc[c] > yc[c] ? xc[c] : yc[c];
+                yc[c] = first || xc[c] > yc[c] ? xc[c] : yc[c];
+            first = false;
         }
     }
 }
