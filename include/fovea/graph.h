@@ -54,6 +54,13 @@ FV_API int fv_channels(const fv_graph *g, fv_val v);
 
 /* ---- operations with parameters ---- */
 
+/* How weights start: normal of variance 2/fan_in (He et al. 2015), or uniform
+ * of variance 2/(fan_in + fan_out) (Glorot & Bengio 2010, as in Keras). */
+typedef enum fv_init { FV_INIT_HE, FV_INIT_GLOROT } fv_init;
+
+/* For the weights added from here on; FV_INIT_HE until it is called. */
+FV_API void fv_init_weights(fv_graph *g, fv_init how);
+
 /*
  * y[...,k] = b[k] + sum over c of x[...,c] * w[c,k]
  *   x (N,...,C) -> y (N,...,K). Parameters: weight (C,K), bias (K).
@@ -81,7 +88,7 @@ typedef struct fv_conv {
  *   y[n,h,w,k] = b[k] + sum over r,s,c of x[n, h*t+r*d-p, w*t+s*d-p, c]
  *                                       * f[r,s,c,k]
  *   x (N,H,W,C) -> y (N,H',W',K),  H' = floor((H + 2p - d(R-1) - 1)/t) + 1
- * Parameters: weight f ([Q,]R,S,C,K), He normal; bias b (K), zero.
+ * Parameters: weight f ([Q,]R,S,C,K); bias b (K), zero.
  * Source: Dumoulin & Visin 2016 (arXiv:1603.07285), relationship 15.
  */
 FV_API fv_val fv_convolve(fv_graph *g, const char *name, fv_val x, fv_conv o);
@@ -292,7 +299,7 @@ FV_API fv_param fv_param_at(const fv_graph *g, int i);
 FV_API int64_t fv_param_count(const fv_graph *g, int trained_only);
 
 /* Fills `params` (fv_param_count(g, 0) floats, caller's) with the initial
- * values of every parameter: He normal weights, zero biases, unit scales.
+ * values of every parameter: weights by fv_init, zero biases, unit scales.
  * The numbers are a function of seed, name and index alone. */
 FV_API void fv_params_init(const fv_graph *g, uint64_t seed, float *params);
 

@@ -10,6 +10,22 @@ static int spatial_rank(const fv_graph *g, fv_val x)
 
 /* ---- with parameters ---- */
 
+void fv_init_weights(fv_graph *g, fv_init how)
+{
+    g->init = how;
+}
+
+/* He counts the inputs of one output, Glorot also the outputs of one input. */
+static fv_val add_weight(fv_graph *g, const char *name, int ndim,
+                         const int64_t dim[], double fan_in, double fan_out)
+{
+    if (g->init == FV_INIT_GLOROT)
+        return fvi_param_add(g, name, "weight", ndim, dim, FVI_INIT_GLOROT,
+                             fan_in + fan_out, true);
+    return fvi_param_add(g, name, "weight", ndim, dim, FVI_INIT_HE, fan_in,
+                         true);
+}
+
 static fv_val linear(fv_graph *g, const char *name, fv_val x, int channels,
                      bool bias)
 {
@@ -23,8 +39,7 @@ static fv_val linear(fv_graph *g, const char *name, fv_val x, int channels,
                               "'%s': linear needs channels, has %d in, %d out",
                               name, (int)in, channels);
     fv_val v[3] = {x};
-    v[1] = fvi_param_add(g, name, "weight", 2, weight, FVI_INIT_HE, (double)in,
-                         true);
+    v[1] = add_weight(g, name, 2, weight, (double)in, channels);
     if (bias)
         v[2] = fvi_param_add(g, name, "bias", 1, each, FVI_INIT_ZERO, 1, true);
     return fvi_node_named(g, name, FVI_OP_linear, &o, 2 + bias, v);
@@ -82,10 +97,11 @@ static fv_val convolve(fv_graph *g, const char *name, fv_val x, fv_conv o,
                               name, rank);
     fvi_window w = window_of(o, rank, op == FVI_OP_conv_transposed);
     int64_t weight[FV_MAX_DIM], each[] = {o.channels}, in = fv_channels(g, x);
-    double fan_in = (double)in;
+    double fan_in = (double)in, fan_out = o.channels;
     for (int axis = 3 - rank; axis < 3; axis++) {
         weight[axis - (3 - rank)] = w.kernel[axis];
         fan_in *= (double)w.kernel[axis];
+        fan_out *= (double)w.kernel[axis];
         if (op == FVI_OP_conv_transposed)
             fan_in /= (double)w.stride[axis];
     }
@@ -99,8 +115,7 @@ static fv_val convolve(fv_graph *g, const char *name, fv_val x, fv_conv o,
     weight[rank] = in;
     weight[rank + 1] = o.channels;
     fv_val v[3] = {x};
-    v[1] = fvi_param_add(g, name, "weight", rank + 2, weight, FVI_INIT_HE,
-                         fan_in, true);
+    v[1] = add_weight(g, name, rank + 2, weight, fan_in, fan_out);
     if (!o.no_bias)
         v[2] = fvi_param_add(g, name, "bias", 1, each, FVI_INIT_ZERO, 1, true);
     return fvi_node_named(g, name, op, &w, o.no_bias ? 2 : 3, v);

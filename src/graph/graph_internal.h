@@ -24,13 +24,14 @@ typedef enum fvi_init {
     FVI_INIT_ONE,
     FVI_INIT_SAME,
     FVI_INIT_SMALL,
-    FVI_INIT_HE
+    FVI_INIT_HE,    /* normal, variance 2/fan */
+    FVI_INIT_GLOROT /* uniform, the same variance; fan counts both sides */
 } fvi_init;
 
 typedef struct fvi_param {
     fv_param view; /* view.name is owned */
     fvi_init init;
-    double number; /* HE: the fan-in; SAME: the value */
+    double number; /* HE, GLOROT: the fan; SAME: the value */
     int32_t value;
 } fvi_param;
 
@@ -55,6 +56,7 @@ struct fv_graph {
     fvi_text scope;             /* "down3/conv1/" */
     size_t mark[FVI_MAX_SCOPE]; /* lengths of the outer scopes */
     int depth;
+    fv_init init; /* of the weights to come */
 };
 
 /* Appends a node named after its operation; infers its shape. Invalid after

@@ -40,7 +40,7 @@ fv_val fvi_param_add(fv_graph *g, const char *node, const char *name, int ndim,
                      .offset = g->param_total,
                      .count = fv_count(n->shape),
                      .trained = trained,
-                     .decayed = init == FVI_INIT_HE};
+                     .decayed = init == FVI_INIT_HE || init == FVI_INIT_GLOROT};
     memcpy(view.dim, dim, (size_t)ndim * sizeof *dim);
     n->param = g->params;
     g->param[g->params++] = (fvi_param){
@@ -68,22 +68,33 @@ int64_t fv_param_count(const fv_graph *g, int trained_only)
     return count;
 }
 
-/* He normal: standard deviation sqrt(2/fan_in).
- * Source: He et al. 2015 (arXiv:1502.01852), equation 10. */
+/* Both of variance 2/fan. He normal: He et al. 2015 (arXiv:1502.01852),
+ * equation 10. Glorot uniform, within sqrt(6/fan): Glorot & Bengio 2010,
+ * AISTATS, equation 16. */
+static double draw(fvi_rng *rng, fvi_init init, double number)
+{
+    switch (init) {
+    case FVI_INIT_HE:
+        return sqrt(2 / number) * fvi_rng_normal(rng);
+    case FVI_INIT_GLOROT:
+        return sqrt(6 / number) * (2 * fvi_rng_uniform(rng) - 1);
+    case FVI_INIT_SMALL:
+        return 0.02 * fvi_rng_normal(rng);
+    case FVI_INIT_SAME:
+        return number;
+    case FVI_INIT_ONE:
+        return 1;
+    case FVI_INIT_ZERO:
+    default:
+        return 0;
+    }
+}
+
 static void fill(const fvi_param *p, uint64_t seed, float *w)
 {
-    const bool he = p->init == FVI_INIT_HE;
-    const double sigma = he ? sqrt(2.0 / p->number) : 0.02;
-    const double same = p->init == FVI_INIT_SAME  ? p->number
-                        : p->init == FVI_INIT_ONE ? 1
-                                                  : 0;
     fvi_rng rng = fvi_rng_new(seed, fvi_hash_text(p->view.name));
-    for (int64_t i = 0; i < p->view.count; i++) {
-        if (he || p->init == FVI_INIT_SMALL)
-            w[i] = (float)(sigma * fvi_rng_normal(&rng));
-        else
-            w[i] = (float)same;
-    }
+    for (int64_t i = 0; i < p->view.count; i++)
+        w[i] = (float)draw(&rng, p->init, p->number);
 }
 
 void fv_params_init(const fv_graph *g, uint64_t seed, float *params)

@@ -77,9 +77,10 @@ enum { FVI_MAX_INPUTS = 5, FVI_MAX_CLASSES = 64 };
 
 typedef enum fvi_act { FVI_ACT_NONE, FVI_ACT_RELU, FVI_ACT_LEAKY } fvi_act;
 
-/* conv, conv_transposed, max_, avg_ and blur_pool. Spatial axes are counted from the
- * innermost: a rank below 3 has extent 1 and kernel 1 along the outer axes, so
- * that one loop nest serves all ranks. Index 0 = D, 1 = H, 2 = W. */
+/* conv, conv_transposed, max_pool, avg_pool, blur_pool. Spatial axes are
+ * counted from the innermost: a rank below 3 has extent 1 and kernel 1 along
+ * the outer axes, so that one loop nest serves all ranks. Index 0 = D, 1 = H,
+ * 2 = W. */
 typedef struct fvi_window {
     int rank;         /* 1..3                                               */
     int64_t channels; /* K; 0 for pooling                                   */
