@@ -117,6 +117,8 @@ static fv_tensor input_shape(const plan_args *o, const subject *s)
     fv_tensor shape = fv_shape(s->graph, s->image);
     int64_t multiple = s->arch->multiple ? s->arch->multiple(s->config) : 1;
     int64_t side = (o->tile + multiple - 1) / multiple * multiple;
+    if (s->arch->side)
+        side = s->arch->side(s->config);
     shape.dim[0] = o->batch;
     for (int i = 1; i < shape.ndim - 1; i++)
         if (shape.dim[i] < 0)
@@ -134,6 +136,19 @@ typedef struct facts {
     double work, weights;
 } facts;
 
+/* One answer for the whole image sees all of it; so do linear layers inside a
+ * network for images of one side. */
+static fv_status find_field(fv_ctx *ctx, const subject *s, facts *f)
+{
+    int rank = s->arch->rank;
+    bool whole = s->arch->side || fv_shape(s->graph, s->answer).ndim < rank + 2;
+    if (rank > 0 && !whole)
+        return fv_receptive_field(ctx, s->graph, s->image, s->answer, f->field);
+    for (int i = 0; i < rank; i++)
+        f->field[i] = f->input.dim[1 + i];
+    return FV_OK;
+}
+
 static fv_status gather(fv_ctx *ctx, const plan_args *o, const subject *s,
                         const fv_plan *plan, facts *f)
 {
@@ -149,9 +164,7 @@ static fv_status gather(fv_ctx *ctx, const plan_args *o, const subject *s,
     f->all = fv_param_count(s->graph, 0);
     /* training also holds gradients and two moments */
     f->weights = 4.0 * (double)f->all * (o->train ? 4 : 1);
-    if (s->arch->rank == 0)
-        return FV_OK;
-    return fv_receptive_field(ctx, s->graph, s->image, s->answer, f->field);
+    return find_field(ctx, s, f);
 }
 
 static void show_rows(const cli *c, const facts *f)
@@ -294,9 +307,9 @@ const fv_cmd cmd_plan = {
     .operands = "MODEL|ARCHITECTURE",
     .example = "fovea plan unet --set depth=3,base=32 --tile 256 --train",
     .details = "Takes a model file, a built-in model, or the name of an "
-               "architecture: linear, perceptron, mlp, conv, unet, "
-               "stardist. Nothing is allocated, so that any size can be asked "
-               "for. -v tells why a faster kernel was not taken.",
+               "architecture; a name it does not know makes it list them. "
+               "Nothing is allocated, so that any size can be asked for. -v "
+               "tells why a faster kernel was not taken.",
     .options = options,
     .size = sizeof(plan_args),
     .min_operands = 1,

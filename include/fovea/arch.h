@@ -15,6 +15,8 @@ typedef struct fv_arch {
     int rank;               /* spatial axes of the input: 2 for images       */
     /* How input extents must divide, e.g. 2^depth; NULL: any. */
     int (*multiple)(const void *config);
+    /* The only side an input may have; NULL: any. */
+    int (*side)(const void *config);
     fv_val (*build)(fv_graph *g, const void *config, fv_val image);
 } fv_arch;
 

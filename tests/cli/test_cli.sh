@@ -86,6 +86,12 @@ run 0 '1,464' plan conv --set in=3,out=6,kernel=9
 run 0 '1,464' plan conv --set in=3 --set out=6 --set=kernel=9
 run 0 '"parameters": 1464' plan conv --set in=3,out=6,kernel=9 --json
 run 0 'receptive field' plan unet --pitch 0.5 --train --tile 100
+run 0 '61,100,840' plan alexnet --tile 224
+run 0 '25,557,032' plan resnet --set depth=50 --train --tile 64
+run 0 'f32[1,28,28,1]' plan lenet
+run 0 'f32[1,64,64,1]' plan autoencoder
+run 1 'side is 30, expected a multiple of 4' plan autoencoder \
+    --set side=30,depth=2
 run 1 'unet' plan unett
 run 1 "unknown option 'dpth', nearest is 'depth'" plan unet --set dpth=3
 run 1 'is not key=value' plan unet --set depth

@@ -1,9 +1,9 @@
 /* The list of architectures, and making one from its name and config. */
 #include "nn/arch/arch_internal.h"
 
-static const fv_arch *const archs[] = {
-    &fvi_arch_linear, &fvi_arch_perceptron, &fvi_arch_mlp, &fvi_arch_conv,
-    &fvi_arch_unet,   &fvi_arch_stardist,   NULL};
+#define ROW(name) &fvi_arch_##name,
+static const fv_arch *const archs[] = {FVI_ARCHS(ROW) NULL};
+#undef ROW
 
 const fv_arch *const *fv_arch_list(void)
 {
