@@ -29,6 +29,10 @@ static fv_status infer_cross_entropy(fv_ctx *ctx, const void *attr, int nx,
     const fvi_class_weights *o = attr;
     FV_TRY(infer_loss(ctx, "cross_entropy", true, nx, x, y));
     int64_t K = x[0].dim[x[0].ndim - 1];
+    if (!(o->smoothing >= 0 && o->smoothing < 1))
+        return fvi_fail(ctx, FV_EINVAL,
+                        "cross_entropy: smoothing %g, expected 0 to below 1",
+                        (double)o->smoothing);
     if (o->used && K > FVI_MAX_CLASSES)
         return fvi_fail(ctx, FV_EINVAL,
                         "cross_entropy: class weights for %lld classes, "
@@ -41,6 +45,25 @@ static fv_status infer_cross_entropy(fv_ctx *ctx, const void *attr, int nx,
                             "expected 0 or more",
                             (long long)k, (double)o->weight[k]);
     return FV_OK;
+}
+
+/* Two maps per channel of the target: means, then scales. */
+static fv_status infer_laplace(fv_ctx *ctx, const void *attr, int nx,
+                               const fv_tensor x[], fv_tensor *y)
+{
+    fv_tensor in[FVI_MAX_INPUTS];
+    (void)attr;
+    FV_TRY(fvi_need_channels(ctx, "laplace", x[0]));
+    for (int i = 0; i < nx; i++)
+        in[i] = x[i];
+    int last = x[0].ndim - 1;
+    if (x[0].dim[last] % 2)
+        return fvi_fail(ctx, FV_ESHAPE,
+                        "laplace: input has %lld channels, expected a mean "
+                        "and a scale for each of the target",
+                        (long long)x[0].dim[last]);
+    in[0].dim[last] /= 2;
+    return infer_loss(ctx, "laplace", false, nx, in, y);
 }
 
 #define INFER(op)                                                      \
@@ -59,7 +82,8 @@ enum { KEEP_ALL = FVI_KEEP_X(0) | FVI_KEEP_X(1) | FVI_KEEP_X(2) };
 
 const fvi_op fvi_op_cross_entropy = {
     .name = "cross_entropy",
-    .equation = "y = sum w (log sum_k exp x[k] - x[t]) / sum w",
+    .equation = "y = sum w sum_k q[k] (log sum_j exp x[j] - x[k]) / "
+                "sum w c[t]",
     .attr_size = sizeof(fvi_class_weights),
     .keep = KEEP_ALL,
     .infer = infer_cross_entropy,
@@ -87,6 +111,15 @@ const fvi_op fvi_op_mae = {
     .equation = "y = sum w |x - t| / sum w",
     .keep = KEEP_ALL,
     .infer = infer_mae,
+    .work = fvi_work_none,
+};
+
+/* Source: Weigert et al. 2018 (doi:10.1038/s41592-018-0216-7), supplement. */
+const fvi_op fvi_op_laplace = {
+    .name = "laplace",
+    .equation = "y = sum w (|m - t|/s + log s + log 2) / sum w",
+    .keep = KEEP_ALL,
+    .infer = infer_laplace,
     .work = fvi_work_none,
 };
 

@@ -60,7 +60,10 @@
     X(bce)                  \
     X(mse)                  \
     X(mae)                  \
-    X(dice)
+    X(laplace)              \
+    X(dice)                 \
+    X(ssim)                 \
+    X(fourier)
 
 #define FVI_OP_ID(name) FVI_OP_##name,
 typedef enum fvi_op_id { FVI_OPS(FVI_OP_ID) FVI_OP_COUNT } fvi_op_id;
@@ -131,7 +134,13 @@ typedef struct fvi_shape {
 typedef struct fvi_class_weights { /* cross_entropy */
     bool used;
     float weight[FVI_MAX_CLASSES];
+    float smoothing; /* share of a target that goes to all classes alike */
 } fvi_class_weights;
+
+typedef struct fvi_ssim {
+    float range;    /* of the numbers: largest less smallest */
+    int64_t scales; /* 1..5 */
+} fvi_ssim;
 
 /* The input indices lo, lo+step, ... < hi (along each axis of the input) that
  * one output element reads. Never outside the input. */
@@ -150,6 +159,7 @@ typedef struct fvi_box {
  *   prepend                         x, p
  *   crop                            x, like
  *   losses                          pred, target, weight (weight optional)
+ *   ssim, fourier                   pred, target
  *   add, multiply, concat           a, b (multiply: b may be (N,C))
  * A missing optional input shortens nx.
  */

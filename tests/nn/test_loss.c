@@ -160,6 +160,98 @@ static void one_value_may_be_both_inputs(void **state)
     fv_graph_free(g);
 }
 
+/* The value of a loss of two images, each of one gray everywhere. */
+static double loss_of_grays(fv_val (*loss)(fv_graph *, fv_val, fv_val),
+                            int side, float a, float b)
+{
+    const int64_t dim[] = {1, side, side, 1};
+    fv_tensor shape = fv_dense(NULL, FV_F32, 4, dim);
+    fv_tensor shapes[] = {shape, shape};
+    fv_graph *g = graph();
+    fv_plan *plan;
+    fv_val pred = fv_input(g, "pred", 4, dim);
+    fv_val target = fv_input(g, "target", 4, dim);
+    fv_val y = loss(g, pred, target);
+    fv_output(g, "loss", y);
+    assert_ok(
+        fv_plan_new(ctx, g, shapes, (fv_plan_options){0}, NULL, NULL, &plan));
+    for (int i = 0; i < side * side; i++) {
+        ((float *)fv_plan_at(plan, pred).data)[i] = a;
+        ((float *)fv_plan_at(plan, target).data)[i] = b;
+    }
+    assert_ok(fv_plan_run(ctx, plan));
+    double value = (double)*(float *)fv_plan_at(plan, y).data;
+    fv_plan_free(plan);
+    fv_graph_free(g);
+    return value;
+}
+
+static fv_val ssim(fv_graph *g, fv_val p, fv_val t)
+{
+    return fv_loss_ssim(g, p, t, 1);
+}
+
+static fv_val ssim3(fv_graph *g, fv_val p, fv_val t)
+{
+    return fv_loss_ms_ssim(g, p, t, 1, 3);
+}
+
+static fv_val ssim5(fv_graph *g, fv_val p, fv_val t)
+{
+    return fv_loss_ms_ssim(g, p, t, 1, 5);
+}
+
+/* Only light differs, and it counts at the last scale alone. */
+static void similarity_of_two_grays_by_hand(void **state)
+{
+    (void)state;
+    const double C1 = 1e-4,
+                 light = (2 * 0.25 * 0.5 + C1) / (0.25 * 0.25 + 0.5 * 0.5 + C1);
+    assert_near(loss_of_grays(ssim, 11, 0.25f, 0.5f), 1 - light, 1e-6);
+    assert_near(loss_of_grays(ssim3, 44, 0.25f, 0.5f),
+                1 - pow(light, 0.3001 / 0.6305), 1e-6);
+    assert_near(loss_of_grays(ssim5, 176, 0.25f, 0.5f),
+                1 - pow(light, 0.1333 / 1.0001), 1e-6);
+    assert_near(loss_of_grays(ssim5, 177, 0.5f, 0.5f), 0, 1e-6);
+}
+
+/* A gray of side n has one frequency, of strength n times the gray. */
+static void spectra_of_two_grays_by_hand(void **state)
+{
+    (void)state;
+    assert_near(loss_of_grays(fv_loss_fourier, 8, 0.25f, -1), 0.75 * 8 / 64,
+                1e-6);
+}
+
+static void images_that_do_not_fit_are_named(void **state)
+{
+    const int64_t small[] = {-1, 21, 64, 1}, odd[] = {-1, 8, 8, 3};
+    (void)state;
+    fv_graph *g = graph();
+    fv_val x = fv_input(g, "x", 4, small);
+    fv_loss_ms_ssim(g, x, x, 1, 2);
+    expect_failure(g, FV_ESHAPE, "a side of 21 pixels, expected at least 22");
+
+    g = graph();
+    x = fv_input(g, "x", 4, small);
+    fv_loss_ms_ssim(g, x, x, 0, 1);
+    expect_failure(g, FV_EINVAL, "range 0 and 1 scales");
+
+    g = graph();
+    fv_loss_fourier(g, input(g, "p", 3), input(g, "t", 3));
+    expect_failure(g, FV_ESHAPE, "fourier: input has 2 axes");
+
+    g = graph();
+    x = fv_input(g, "x", 4, odd);
+    fv_loss_laplace(g, x, x, (fv_val){0});
+    expect_failure(g, FV_ESHAPE, "laplace: input has 3 channels");
+
+    g = graph();
+    fv_loss_cross_entropy_smooth(g, input(g, "p", 3), input(g, "t", 1),
+                                 (fv_val){0}, NULL, 1);
+    expect_failure(g, FV_EINVAL, "smoothing 1, expected 0 to below 1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +260,9 @@ int main(void)
         cmocka_unit_test(shapes_that_do_not_fit_are_named),
         cmocka_unit_test(class_weights_have_limits),
         cmocka_unit_test(one_value_may_be_both_inputs),
+        cmocka_unit_test(similarity_of_two_grays_by_hand),
+        cmocka_unit_test(spectra_of_two_grays_by_hand),
+        cmocka_unit_test(images_that_do_not_fit_are_named),
     };
     return cmocka_run_group_tests(tests, open_context, close_context);
 }

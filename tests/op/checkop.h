@@ -24,7 +24,10 @@
  *   joined       q, k, v in one tensor    last=2     axes of numbers for each
  *   tail=1       further padding          spread     b is (N,C)
  *
- * In local_response_norm k is the size and value is alpha.
+ *   smooth=0.1   label smoothing
+ *
+ * In local_response_norm k is the size and value is alpha; in laplace c counts
+ * the channels of the target; in ssim f is the number of scales.
  */
 
 #include "backend/backend.h"

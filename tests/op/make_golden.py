@@ -14,7 +14,8 @@ rng = np.random.default_rng(11)
 
 
 def odd(*shape):  # odd multiples of 1/128: never zero
-    return 2 * rng.integers(-64, 64, shape) + 1, 128
+    odd.last = 2 * rng.integers(-64, 64, shape) + 1
+    return odd.last, 128
 
 
 def even(*shape):  # multiples of 1/64: never equal to an odd one
@@ -32,6 +33,10 @@ def positive(*shape):
 def distinct(*shape):
     count = int(np.prod(shape))
     return rng.permutation(count).reshape(shape) - count // 2, 64
+
+
+def near(*shape):  # not far from the input before it
+    return odd.last + 6 * rng.integers(-8, 9, shape), 128
 
 
 def classes(count):
@@ -174,6 +179,68 @@ def dice(p, t, w=None):
     return (1 - (2 * both + 1) / (sides + 1)).mean()
 
 
+def smooth_cross_entropy(smoothing, class_weight=None):
+    smoothing = float(np.float32(smoothing))
+
+    def run(x, t, w=None):
+        t = t[..., 0].long()
+        t = torch.where(t < 0, -100, t)
+        cw = None if class_weight is None else torch.tensor(class_weight)
+        if w is None:
+            return F.cross_entropy(first(x), t, cw, label_smoothing=smoothing)
+        term = F.cross_entropy(first(x), t, cw, reduction="none",
+                               label_smoothing=smoothing)
+        total = w[..., 0] * (t >= 0)
+        if cw is not None:
+            total = total * cw[t.clamp(min=0)]
+        return (term * w[..., 0]).sum() / total.sum()
+    return run
+
+
+def laplace(x, t, w=None):
+    mean, scale = x.chunk(2, -1)
+    term = -torch.distributions.Laplace(mean, scale).log_prob(t)
+    return mean_of(term, w)
+
+
+def ssim_maps(x, t, span):
+    """Luminance, and contrast times structure, within the image."""
+    row = torch.exp(-(torch.arange(11.0) - 5) ** 2 / (2 * 1.5 ** 2))
+    g = torch.outer(row, row) / row.sum() ** 2
+
+    def mean(v):
+        return F.conv2d(v, g.expand(v.shape[1], 1, 11, 11), groups=v.shape[1])
+
+    c1, c2 = (0.01 * span) ** 2, (0.03 * span) ** 2
+    u, v = mean(x), mean(t)
+    a, b, c = mean(x * x) - u * u, mean(t * t) - v * v, mean(x * t) - u * v
+    return ((2 * u * v + c1) / (u * u + v * v + c1),
+            (2 * c + c2) / (a + b + c2))
+
+
+def ssim(scales):
+    def run(x, t):
+        x, t = first(x), first(t)
+        w = torch.tensor([0.0448, 0.2856, 0.3001, 0.2363, 0.1333][:scales])
+        w = w / w.sum()
+        value = 1
+        for j in range(scales):
+            if j:
+                x, t = F.avg_pool2d(x, 2), F.avg_pool2d(t, 2)
+            light, form = ssim_maps(x, t, 2.0)
+            if j == scales - 1:
+                form = light * form
+            m = form.mean((2, 3))
+            value = value * (m if scales == 1 else m.clamp(min=0) ** w[j])
+        return 1 - value.mean()
+    return run
+
+
+def fourier(x, t):
+    a, b = (torch.fft.fft2(first(v), norm="ortho").abs() for v in (x, t))
+    return (a - b).abs().mean()
+
+
 CW = [0.5, 0.75, 1.0]
 # text, function, inputs (kind and shape), how many of them have a gradient
 ROWS = [
@@ -279,6 +346,20 @@ ROWS = [
      [(odd, 2, 4, 3)], 1),
     ("multiply:n2:c3:spread:2x2", lambda a, b: a * b[:, None, None],
      [(odd, 2, 2, 2, 3), (odd, 2, 3)], 2),
+    ("cross_entropy:n2:c3:smooth=0.1:4", smooth_cross_entropy(0.1),
+     [(odd, 2, 4, 3), (classes(3), 2, 4, 1)], 1),
+    ("cross_entropy:n2:c3:classes:weighted:smooth=0.3:2x2",
+     smooth_cross_entropy(0.3, CW),
+     [(odd, 2, 2, 2, 3), (classes(3), 2, 2, 2, 1), (unit, 2, 2, 2, 1)], 1),
+    ("laplace:n2:c2:4", laplace, [(positive, 2, 4, 4), (unit, 2, 4, 2)], 1),
+    ("laplace:n2:c1:weighted:4", laplace,
+     [(positive, 2, 4, 2), (unit, 2, 4, 1), (unit, 2, 4, 1)], 1),
+    ("ssim:n1:c2:f1:12x13", ssim(1),
+     [(odd, 1, 12, 13, 2), (near, 1, 12, 13, 2)], 1),
+    ("ssim:n1:c1:f2:23x22", ssim(2),
+     [(odd, 1, 23, 22, 1), (near, 1, 23, 22, 1)], 1),
+    ("fourier:n2:c2:4x3", fourier, [(odd, 2, 4, 3, 2), (even, 2, 4, 3, 2)], 1),
+    ("fourier:n1:c1:5x6", fourier, [(odd, 1, 5, 6, 1), (even, 1, 5, 6, 1)], 1),
 ]
 
 

@@ -258,6 +258,7 @@ static void the_table(void **unused)
     }
     assert_string_equal(fvi_ops[FVI_OP_conv]->name, "conv");
     assert_string_equal(fvi_ops[FVI_OP_dice]->name, "dice");
+    assert_string_equal(fvi_ops[FVI_OP_fourier]->name, "fourier");
 }
 
 int main(void)

@@ -13,7 +13,7 @@ typedef struct spec { /* a problem string, read */
     int64_t kernel[3], stride[3], dilation[3], pad[3], tail[3];
     int64_t lo, hi;
     int64_t like[3], heads, groups, window, shift, rows, last;
-    float value, eps, slope;
+    float value, eps, slope, smoothing;
     fvi_act act;
     fv_resample how;
     bool no_bias, infer, weighted, classes, axes, relative, joined, spread;
@@ -114,6 +114,7 @@ static bool read_value(const char *word, spec *s)
     if (read_count(word, s))
         return true;
     return sscanf(word, "value=%f", &s->value) == 1 ||
+           sscanf(word, "smooth=%f", &s->smoothing) == 1 ||
            sscanf(word, "eps=%f", &s->eps) == 1;
 }
 
@@ -262,7 +263,7 @@ static void build_loss(checkop_problem *p, const spec *s)
     bool cross = p->op == FVI_OP_cross_entropy;
     checkop_domain pred = CHECKOP_SIGNED, target = CHECKOP_UNIT;
     if (cross) {
-        fvi_class_weights o = {.used = s->classes};
+        fvi_class_weights o = {.used = s->classes, .smoothing = s->smoothing};
         for (int k = 0; k < FVI_MAX_CLASSES; k++)
             o.weight[k] = 0.5f + 0.25f * (float)(k % 4);
         memcpy(p->attr, &o, sizeof o);
@@ -274,6 +275,27 @@ static void build_loss(checkop_problem *p, const spec *s)
         target = CHECKOP_APART;
     add(p, activation(s, s->c), pred, true);
     add(p, activation(s, cross ? 1 : s->c), target, false);
+    if (s->weighted)
+        add(p, activation(s, 1), CHECKOP_WEIGHT, false);
+}
+
+/* Similar images, so that no scale of ssim is at the kink of its power; a dark
+ * target, so that hardly a frequency of it is as strong as the other. */
+static void build_image_loss(checkop_problem *p, const spec *s)
+{
+    bool ssim = p->op == FVI_OP_ssim;
+    fvi_ssim o = {2, s->factor};
+    if (ssim)
+        memcpy(p->attr, &o, sizeof o);
+    add(p, activation(s, s->c), CHECKOP_SIGNED, true);
+    add(p, activation(s, s->c), ssim ? CHECKOP_APART : CHECKOP_SMALL, false);
+}
+
+/* Means and scales near 1, above all targets. */
+static void build_laplace(checkop_problem *p, const spec *s)
+{
+    add(p, activation(s, 2 * s->c), CHECKOP_POSITIVE, true);
+    add(p, activation(s, s->c), CHECKOP_SMALL, false);
     if (s->weighted)
         add(p, activation(s, 1), CHECKOP_WEIGHT, false);
 }
@@ -435,6 +457,13 @@ static void build(checkop_problem *p, const spec *s)
     case FVI_OP_mae:
     case FVI_OP_dice:
         build_loss(p, s);
+        break;
+    case FVI_OP_laplace:
+        build_laplace(p, s);
+        break;
+    case FVI_OP_ssim:
+    case FVI_OP_fourier:
+        build_image_loss(p, s);
         break;
     default:
         build_point(p, s);

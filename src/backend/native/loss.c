@@ -38,6 +38,10 @@ static fv_status prepare_classes(fv_ctx *ctx, const fvi_problem *p,
                                  fvi_need *need, void **state)
 {
     int64_t K = p->x[0].dim[p->x[0].ndim - 1];
+    if (p->op == FVI_OP_cross_entropy &&
+        ((const fvi_class_weights *)p->attr)->smoothing > 0)
+        return fvi_fail(ctx, FV_ENOTSUP,
+                        "own cross-entropy does not smooth labels");
     if (K > CLASSES)
         return fvi_fail(ctx, FV_ENOTSUP,
                         "own softmax is for at most %d channels, found %lld",

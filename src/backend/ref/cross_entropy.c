@@ -1,9 +1,10 @@
 /*
- * Softmax cross-entropy. t is the class of a position, w its weight times the
- * weight of its class; a negative t has weight 0.
+ * Softmax cross-entropy. t is the class of a position, w its weight, c[k] that
+ * of class k, s the smoothing; a negative t has weight 0.
  *
- *   y = sum w (log sum_k exp x[k] - x[t]) / sum w
- *   dL/dx[k] = g w (softmax(x)[k] - [k = t]) / sum w
+ *   q[k] = c[k] ((1 - s) [k = t] + s/K)
+ *   y = sum w sum_k q[k] (log sum_j exp x[j] - x[k]) / sum w c[t]
+ *   dL/dx[k] = g w (softmax(x)[k] sum_j q[j] - q[k]) / sum w c[t]
  */
 #include "backend/ref/loss.h"
 
@@ -15,17 +16,28 @@ static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
 
 /* The class of position m and its weight: 0 when ignored, NaN when the target
  * is no class number, so that the mistake is seen. */
-static double class_at(const struct loss *l, const fvi_class_weights *o,
-                       int64_t m, int64_t *t)
+static double class_at(const struct loss *l, int64_t m, int64_t *t)
 {
-    const double w = weight_at(l, m), v = (double)l->target[m];
+    const double v = (double)l->target[m];
     *t = 0;
-    if (w == 0 || v < 0)
+    if (v < 0)
         return 0;
     if (!(v < (double)l->K))
-        return (double)NAN;
+        return weight_at(l, m) == 0 ? 0 : (double)NAN;
     *t = (int64_t)v;
-    return o->used ? w * (double)o->weight[*t] : w;
+    return weight_at(l, m);
+}
+
+static double class_weight(const fvi_class_weights *o, int64_t k)
+{
+    return o->used ? (double)o->weight[k] : 1;
+}
+
+/* q[k] of a position of class t */
+static double share(const fvi_class_weights *o, int64_t K, int64_t k, int64_t t)
+{
+    const double s = (double)o->smoothing;
+    return class_weight(o, k) * ((k == t ? 1 - s : 0) + s / (double)K);
 }
 
 /* log sum_k exp x[k] - top, with top = max x */
@@ -40,27 +52,38 @@ static double log_sum_exp(const real *x, int64_t K, double *top)
     return log(sum);
 }
 
+/* sum_k q[k] (log sum_j exp x[j] - x[k]) */
+static double term(const fvi_class_weights *o, const real *x, int64_t K,
+                   int64_t t)
+{
+    double top, rest = log_sum_exp(x, K, &top), sum = 0;
+    if (o->smoothing == 0)
+        return class_weight(o, t) * (rest - ((double)x[t] - top));
+    FOR (k, K)
+        sum += share(o, K, k, t) * (rest - ((double)x[k] - top));
+    return sum;
+}
+
 /* Keeps the sum of weights for backward. */
 static void forward(void *state, const fvi_call *c)
 {
     const fvi_ref_state *s = state;
+    const fvi_class_weights *o = s->p.attr;
     const struct loss l = open_loss(s, c);
     const int64_t blocks = block_count(l.M);
     double *mass = c->keep;
     memset(l.part, 0, (size_t)(2 * blocks + 2) * sizeof *l.part);
 #pragma omp parallel for schedule(static)
     FOR (b, blocks) {
-        double *sum = l.part + 2 * b, top;
+        double *sum = l.part + 2 * b;
         FOR_BLOCK(m, b, l.M)
         {
             int64_t t;
-            const double w = class_at(&l, s->p.attr, m, &t);
-            const real *x = l.pred + m * l.K;
+            const double w = class_at(&l, m, &t);
             if (w == 0)
                 continue;
-            const double rest = log_sum_exp(x, l.K, &top);
-            sum[0] += w * (rest - ((double)x[t] - top));
-            sum[1] += w;
+            sum[0] += w * term(o, l.pred + m * l.K, l.K, t);
+            sum[1] += w * class_weight(o, t);
         }
     }
     add_blocks(l.part, blocks, 2);
@@ -71,6 +94,7 @@ static void forward(void *state, const fvi_call *c)
 static void backward(void *state, const fvi_call *c)
 {
     const fvi_ref_state *s = state;
+    const fvi_class_weights *o = s->p.attr;
     const struct loss l = open_loss(s, c);
     const double mass = *(const double *)c->keep;
     const double g = (double)*(const real *)c->dy.data;
@@ -79,15 +103,17 @@ static void backward(void *state, const fvi_call *c)
 #pragma omp parallel for schedule(static)
     FOR (m, l.M) {
         int64_t t;
-        const double w = g / mass * class_at(&l, s->p.attr, m, &t);
+        const double w = g / mass * class_at(&l, m, &t);
         const real *x = l.pred + m * l.K;
         real *dx = (real *)c->dx[0].data + m * l.K;
         if (w == 0)
             continue;
-        double top, rest = log_sum_exp(x, l.K, &top);
+        double top, rest = log_sum_exp(x, l.K, &top), all = 0;
+        FOR (k, l.K)
+            all += share(o, l.K, k, t);
         FOR (k, l.K) {
             double p = exp((double)x[k] - top - rest);
-            dx[k] += (real)(w * (p - (k == t ? 1 : 0)));
+            dx[k] += (real)(w * (all * p - share(o, l.K, k, t)));
         }
     }
 }
