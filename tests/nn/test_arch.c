@@ -393,6 +393,62 @@ static void what_does_not_fit_is_named(void **state)
     }
 }
 
+/* ---- memory ---- */
+
+static int64_t left; /* allocations until the first that is refused */
+
+static void *refusing_alloc(void *user, size_t size)
+{
+    (void)user;
+    return left-- > 0 ? aligned_alloc(64, (size + 63) / 64 * 64) : NULL;
+}
+
+static void refusing_release(void *user, void *block)
+{
+    (void)user;
+    free(block);
+}
+
+/* Builds with the n-th allocation refused; all is given back. */
+static fv_status build_refused(const char *name, int64_t n)
+{
+    const fv_allocator allocator = {refusing_alloc, refusing_release, NULL};
+    const fv_arch *arch;
+    fv_ctx *own;
+    void *config = NULL;
+    fv_graph *g = NULL;
+    fv_val image, answer;
+    size_t live, peak;
+    left = INT64_MAX;
+    must(fv_ctx_new(&allocator, &own));
+    must(fv_arch_find(own, name, &arch));
+    must(fv_config_new(own, arch, &config));
+    left = n;
+    fv_status status = fv_arch_build(own, arch, config, &g, &image, &answer);
+    fv_graph_free(status == FV_OK ? g : NULL);
+    fv_config_free(own, config);
+    fv_memory(own, &live, &peak);
+    assert_int_equal(live, 0);
+    fv_ctx_free(own);
+    return status;
+}
+
+static void refused_memory_is_an_error(void **state)
+{
+    (void)state;
+    const char *const names[] = {"lenet",       "alexnet", "fpn",
+                                 "autoencoder", "dncnn",   "n2v2"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        fv_status status = FV_ENOMEM;
+        for (int64_t n = 0; status != FV_OK; n++) {
+            status = build_refused(names[i], n);
+            if (status != FV_OK && status != FV_ENOMEM)
+                fail_msg("%s: %s at allocation %lld", names[i],
+                         fv_status_name(status), (long long)n);
+        }
+    }
+}
+
 /* The description of an image is an output of its own: five numbers, kept. */
 static void bottleneck_is_a_value(void **state)
 {
@@ -444,6 +500,7 @@ int main(void)
         cmocka_unit_test(also_in_float_on_the_fastest_kernels),
         cmocka_unit_test(what_does_not_fit_is_named),
         cmocka_unit_test(bottleneck_is_a_value),
+        cmocka_unit_test(refused_memory_is_an_error),
         cmocka_unit_test(weights_start_as_glorot_says),
     };
     return cmocka_run_group_tests(tests, open_context, close_context);

@@ -402,6 +402,29 @@ static void build_point(checkop_problem *p, const spec *s)
     add(p, activation(s, s->c), kink ? CHECKOP_NONZERO : CHECKOP_SIGNED, true);
 }
 
+/* Losses, and what works number by number. */
+static void build_other(checkop_problem *p, const spec *s)
+{
+    switch ((int)p->op) {
+    case FVI_OP_cross_entropy:
+    case FVI_OP_bce:
+    case FVI_OP_mse:
+    case FVI_OP_mae:
+    case FVI_OP_dice:
+        build_loss(p, s);
+        break;
+    case FVI_OP_laplace:
+        build_laplace(p, s);
+        break;
+    case FVI_OP_ssim:
+    case FVI_OP_fourier:
+        build_image_loss(p, s);
+        break;
+    default:
+        build_point(p, s);
+    }
+}
+
 static void build(checkop_problem *p, const spec *s)
 {
     p->family = CHECKOP_SMOOTH;
@@ -451,22 +474,8 @@ static void build(checkop_problem *p, const spec *s)
     case FVI_OP_concat:
         build_pair(p, s);
         break;
-    case FVI_OP_cross_entropy:
-    case FVI_OP_bce:
-    case FVI_OP_mse:
-    case FVI_OP_mae:
-    case FVI_OP_dice:
-        build_loss(p, s);
-        break;
-    case FVI_OP_laplace:
-        build_laplace(p, s);
-        break;
-    case FVI_OP_ssim:
-    case FVI_OP_fourier:
-        build_image_loss(p, s);
-        break;
     default:
-        build_point(p, s);
+        build_other(p, s);
     }
 }
 
