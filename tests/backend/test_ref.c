@@ -167,8 +167,8 @@ static const fvi_attention shifted = {.channels = 4,
                                       .window = 4,
                                       .shift = 2,
                                       .position = FVI_POSITION_TABLE};
-static const fvi_class_weights equal = {false, {0}};
-static const fvi_class_weights classes = {true, {0.25f, 2, 1.5f, 0}};
+static const fvi_class_weights equal = {false, {0}, 0};
+static const fvi_class_weights classes = {true, {0.25f, 2, 1.5f, 0}, 0};
 
 static const row rows[] = {
     {"relu", FVI_OP_relu, NULL, false},
