@@ -203,6 +203,21 @@ static void names_the_wrong_word(void **unused)
     fv_ctx_free(ctx);
 }
 
+/* Sizes that an operation takes, where most take the last ones. */
+static const char *sizes_for(int op)
+{
+    switch (op) {
+    case FVI_OP_prepend:
+        return "5";
+    case FVI_OP_adaptive_avg_pool:
+        return "to=2x3:4x4";
+    case FVI_OP_ssim:
+        return "f1:11x11";
+    default:
+        return "to=4x4x4:like=4x4:4x4";
+    }
+}
+
 /* A problem for every operation that computes. */
 static void knows_every_operation(void **unused)
 {
@@ -215,7 +230,7 @@ static void knows_every_operation(void **unused)
         if (op == FVI_OP_input || op == FVI_OP_param)
             continue;
         snprintf(text, sizeof text, "%s:n2:c4+1:%s", fvi_ops[op]->name,
-                 op == FVI_OP_prepend ? "5" : "to=4x4x4:like=4x4:4x4");
+                 sizes_for(op));
         if (checkop_parse(ctx, text, &p) != FV_OK)
             fail_msg("%s: %s", text, fv_message(ctx));
         assert_int_equal(p.op, op);
