@@ -98,6 +98,16 @@ FV_API void fv_plane_free(fv_ctx *ctx, fv_tensor *plane);
 FV_NODISCARD FV_API fv_status fv_normalize(fv_ctx *ctx, fv_tensor plane,
                                            double lo, double hi, int joint);
 
+/* The two steps of it. Percentiles into low[c] and high[c] of every channel;
+ * then y = (x - low[c])/(high[c] - low[c]), or `back` from y to x. A channel
+ * with high <= low becomes 0, and back low. */
+FV_NODISCARD FV_API fv_status fv_percentiles(fv_ctx *ctx, fv_tensor plane,
+                                             double lo, double hi, int joint,
+                                             double low[], double high[]);
+FV_NODISCARD FV_API fv_status fv_rescale(fv_ctx *ctx, fv_tensor plane,
+                                         const double low[],
+                                         const double high[], int back);
+
 /* A copy of f32 (H,W,C) with new H and W; bilinear with pixel centers at
  * half-integers, area average when shrinking. The caller frees it. */
 FV_NODISCARD FV_API fv_status fv_resize(fv_ctx *ctx, fv_tensor plane,

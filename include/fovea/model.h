@@ -8,6 +8,9 @@
 
 FV_C_BEGIN
 
+/* Most channels of a picture that a model normalises by mean and deviation. */
+enum { FV_MAX_CHANNELS = 64 };
+
 /*
  * A trained network and everything needed to use it: the contents of one
  * .fovea file. Owns what it points to; free with fv_model_free.
@@ -21,12 +24,18 @@ typedef struct fv_model {
     float *params; /* fv_param_count(graph, 0) numbers                      */
 
     /* input: what is done to a picture before the network sees it */
+    char normalize[16];   /* "percentile" of each picture, or "mean_std" of
+                             the training set, per channel                  */
     double percentile[2]; /* normalisation, e.g. 1 and 99.8                 */
-    double diameter;      /* median object diameter trained on, px; 0: none */
-    double pitch_um[2];   /* range of pixel pitch trained on; 0: unknown    */
+    double mean[FV_MAX_CHANNELS], deviation[FV_MAX_CHANNELS]; /* mean_std   */
+    double diameter;    /* median object diameter trained on, px; 0: none */
+    double pitch_um[2]; /* range of pixel pitch trained on; 0: unknown    */
 
     /* output */
-    char task[16]; /* "segment"                                             */
+    char task[16];      /* "segment", "restore" or "classify"               */
+    char **class_names; /* classify: one per output; fv_model_set_classes   */
+    int classes;
+    int uncertainty; /* restore: 1: means, then scales (fv_loss_laplace)    */
     fv_target target;
     fv_decode_options decode; /* tuned on validation images                 */
 
@@ -44,6 +53,11 @@ FV_NODISCARD FV_API fv_status fv_model_new(fv_ctx *ctx, const fv_arch *arch,
                                            void *config, uint64_t seed,
                                            fv_model **out);
 FV_API void fv_model_free(fv_ctx *ctx, fv_model *m); /* NULL is fine */
+
+/* Copies `count` names into `m`. FV_ENOMEM. */
+FV_NODISCARD FV_API fv_status fv_model_set_classes(fv_ctx *ctx, fv_model *m,
+                                                   const char *const name[],
+                                                   int count);
 
 /*
  * A .fovea file is a valid safetensors file (docs/file-format.md).
@@ -110,6 +124,18 @@ FV_API void fv_predictor_free(fv_predictor *p); /* NULL is fine */
 FV_NODISCARD FV_API fv_status fv_predict(fv_ctx *ctx, fv_predictor *p,
                                          fv_tensor plane, int rgb,
                                          fv_tensor *maps);
+
+/*
+ * fv_predict of a model for restoration, in the units of `plane`: `*restored`
+ * f32 (H,W,C). `*uncertainty` (may be NULL) receives the scale of the Laplace
+ * distribution around each number, or ndim -1 when the model has none. A model
+ * of one channel restores each channel by itself. The caller frees both with
+ * fv_plane_free. FV_EINVAL: a model for something else.
+ */
+FV_NODISCARD FV_API fv_status fv_restore(fv_ctx *ctx, fv_predictor *p,
+                                         fv_tensor plane, int rgb,
+                                         fv_tensor *restored,
+                                         fv_tensor *uncertainty);
 
 /* fv_predict, then fv_decode with the model's options: labels u32 (H,W), owned
  * by the caller (fv_plane_free). */

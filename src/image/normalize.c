@@ -91,23 +91,18 @@ static void percentiles(series s, double lo, double hi, int64_t *high,
     }
 }
 
-static void rescale(float *x, int64_t n, int64_t step, const double range[2],
-                    int threads)
+static fv_status check_plane(fv_ctx *ctx, const char *what, fv_tensor plane)
 {
-    double a = range[0], width = range[1] - range[0];
-    bool flat = !(width > 0);
-#pragma omp parallel for schedule(static) num_threads(threads)
-    for (int64_t i = 0; i < n; i++)
-        x[i * step] = flat ? 0.0f : (float)(((double)x[i * step] - a) / width);
+    if (plane.ndim == 3 && plane.dtype == FV_F32 && fv_is_dense(plane) &&
+        fv_count(plane) > 0)
+        return FV_OK;
+    return fvi_fail(ctx, FV_ESHAPE, "%s: expected a dense f32[H,W,C]", what);
 }
 
-fv_status fv_normalize(fv_ctx *ctx, fv_tensor plane, double lo, double hi,
-                       int joint)
+fv_status fv_percentiles(fv_ctx *ctx, fv_tensor plane, double lo, double hi,
+                         int joint, double low[], double high[])
 {
-    if (plane.ndim != 3 || plane.dtype != FV_F32 || !fv_is_dense(plane) ||
-        fv_count(plane) < 1)
-        return fvi_fail(ctx, FV_ESHAPE,
-                        "normalize: expected a dense f32[H,W,C]");
+    FV_TRY(check_plane(ctx, "normalize", plane));
     if (!(lo >= 0 && lo < hi && hi <= 100))
         return fvi_fail(ctx, FV_EINVAL,
                         "normalize: percentiles %g and %g, expected "
@@ -117,12 +112,49 @@ fv_status fv_normalize(fv_ctx *ctx, fv_tensor plane, double lo, double hi,
     if (!count)
         return FV_ENOMEM;
     int64_t step = joint ? 1 : plane.dim[2], n = fv_count(plane) / step;
-    for (int64_t c = 0; c < step; c++) {
-        double range[2];
-        float *x = (float *)plane.data + c;
-        percentiles((series){x, n, step}, lo, hi, count, count + DIGITS, range);
-        rescale(x, n, step, range, fv_threads(ctx));
+    for (int64_t c = 0; c < plane.dim[2]; c++) {
+        double range[2] = {low[0], high[0]};
+        series s = {(float *)plane.data + c, n, step};
+        if (!joint || c == 0)
+            percentiles(s, lo, hi, count, count + DIGITS, range);
+        low[c] = range[0];
+        high[c] = range[1];
     }
     fvi_free(ctx, count);
     return FV_OK;
+}
+
+fv_status fv_rescale(fv_ctx *ctx, fv_tensor plane, const double low[],
+                     const double high[], int back)
+{
+    FV_TRY(check_plane(ctx, "rescale", plane));
+    int64_t C = plane.dim[2], n = fv_count(plane) / C;
+    float *x = plane.data;
+#pragma omp parallel for schedule(static) num_threads(fv_threads(ctx))
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t c = 0; c < C; c++) {
+            double v = (double)x[i * C + c], width = high[c] - low[c];
+            bool flat = !(width > 0);
+            if (back)
+                v = flat ? low[c] : v * width + low[c];
+            else
+                v = flat ? 0 : (v - low[c]) / width;
+            x[i * C + c] = (float)v;
+        }
+    return FV_OK;
+}
+
+fv_status fv_normalize(fv_ctx *ctx, fv_tensor plane, double lo, double hi,
+                       int joint)
+{
+    FV_TRY(check_plane(ctx, "normalize", plane));
+    size_t C = (size_t)plane.dim[2];
+    double *low = fvi_calloc(ctx, 2 * C, sizeof *low);
+    if (!low)
+        return FV_ENOMEM;
+    fv_status status = fv_percentiles(ctx, plane, lo, hi, joint, low, low + C);
+    if (status == FV_OK)
+        status = fv_rescale(ctx, plane, low, low + C, 0);
+    fvi_free(ctx, low);
+    return status;
 }

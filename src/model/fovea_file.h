@@ -13,17 +13,31 @@ typedef struct fvi_settings {
     double percentile_low, percentile_high, diameter;
     double pitch_um_low, pitch_um_high;
     const char *axes;
+    const char *normalize; /* NULL: percentile */
+    int uncertainty;
     const char *task, *target;
     double threshold, seed;
     int min_area, fill_holes;
 } fvi_settings;
 
 extern const fv_field fvi_input_fields[], fvi_output_fields[];
+/* Whether a model for `task` writes this one of fvi_output_fields. */
+bool fvi_output_has(const char *task, const char *member);
 
 /* Text in it is borrowed from `m`. */
 fvi_settings fvi_settings_of(const fv_model *m);
 
 /* FV_EFORMAT: settings that contradict the network. */
 fv_status fvi_settings_apply(fv_ctx *ctx, const fvi_settings *s, fv_model *m);
+
+/* notes.c: "fovea.statistics" and "fovea.classes" as JSON; NULL text when the
+ * model has none. */
+fv_status fvi_statistics_text(fv_ctx *ctx, const fv_model *m, fvi_text *out);
+fv_status fvi_classes_text(fv_ctx *ctx, const fv_model *m, fvi_text *out);
+/* And back, from what a file says (NULL: nothing). FV_EFORMAT. */
+fv_status fvi_statistics_read(fv_ctx *ctx, const char *text, fv_model *m);
+fv_status fvi_classes_read(fv_ctx *ctx, const char *text, fv_model *m);
+/* A JSON string of `text` at the end of `t`. */
+void fvi_add_quoted(fvi_text *t, const char *text);
 
 #endif

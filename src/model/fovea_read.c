@@ -306,6 +306,11 @@ static fv_status read_all(const fvi_st *st, fv_model **out)
     if (status == FV_OK)
         status = read_settings(st, m);
     if (status == FV_OK)
+        status = fvi_statistics_read(st->ctx,
+                                     fvi_st_text(st, "fovea.statistics"), m);
+    if (status == FV_OK)
+        status = fvi_classes_read(st->ctx, fvi_st_text(st, "fovea.classes"), m);
+    if (status == FV_OK)
         status = read_text(st, "fovea.card", &m->card);
     if (status == FV_OK)
         status = read_text(st, "fovea.history", &m->history);

@@ -6,22 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static void add_quoted(fvi_text *t, const char *text)
-{
-    fvi_text_add(t, "\"");
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            fvi_text_add(t, "\\%c", *text);
-        else if ((unsigned char)*text < 32)
-            fvi_text_add(t, "\\u%04x", (unsigned)*text);
-        else
-            fvi_text_add(t, "%c", *text);
-    }
-    fvi_text_add(t, "\"");
-}
-
-/* One JSON object from a table; a member without text is left out. */
-static void add_object(fvi_text *t, const fv_field *fields, const void *options)
+/* One JSON object from a table; a member without text is left out, and what
+ * other tasks than `task` have (NULL: nothing). */
+static void add_object(fvi_text *t, const fv_field *fields, const void *options,
+                       const char *task)
 {
     const char *comma = "";
     fvi_text_add(t, "{");
@@ -29,6 +17,8 @@ static void add_object(fvi_text *t, const fv_field *fields, const void *options)
         const char *at = (const char *)options + f->offset;
         bool number = f->kind == FV_KIND_INT || f->kind == FV_KIND_REAL ||
                       f->kind == FV_KIND_FLAG;
+        if (task && !fvi_output_has(task, f->name))
+            continue;
         if (!number && !*(const char *const *)(const void *)at)
             continue;
         fvi_text_add(t, "%s\"%s\":", comma, f->name);
@@ -38,7 +28,7 @@ static void add_object(fvi_text *t, const fv_field *fields, const void *options)
             fv_field_get(f, options, value, sizeof value);
             fvi_text_add(t, "%s", value);
         } else {
-            add_quoted(t, *(const char *const *)(const void *)at);
+            fvi_add_quoted(t, *(const char *const *)(const void *)at);
         }
     }
     fvi_text_add(t, "}");
@@ -167,29 +157,50 @@ static fv_status check_json(fv_ctx *ctx, const char *what, const char *text)
                     what);
 }
 
+/* Texts that a model has or not. */
+typedef struct texts {
+    fvi_text config, input, output, statistics, classes;
+} texts;
+
+static fv_status write_texts(fv_ctx *ctx, const char *path, const fv_model *m,
+                             fv_weights kind, const float *params,
+                             fv_tensor check_output, const texts *t)
+{
+    fvi_st_note note[9] = {
+        {"fovea.format", FVI_FORMAT},     {"fovea.arch", m->arch->name},
+        {"fovea.config", t->config.data}, {"fovea.input", t->input.data},
+        {"fovea.output", t->output.data}, {"fovea.card", m->card},
+        {"fovea.history", m->history},
+    };
+    size_t n = 7;
+    if (t->statistics.data)
+        note[n++] = (fvi_st_note){"fovea.statistics", t->statistics.data};
+    if (t->classes.data)
+        note[n++] = (fvi_st_note){"fovea.classes", t->classes.data};
+    return write_tensors(ctx, path, m, kind, params, check_output, note, n);
+}
+
 static fv_status write_notes(fv_ctx *ctx, const char *path, const fv_model *m,
                              fv_weights kind, const float *params,
                              fv_tensor check_output)
 {
     fvi_settings s = fvi_settings_of(m);
-    fvi_text config = {.ctx = ctx}, input = {.ctx = ctx}, output = {.ctx = ctx};
-    add_object(&config, m->arch->fields, m->config);
-    add_object(&input, fvi_input_fields, &s);
-    add_object(&output, fvi_output_fields, &s);
-    fv_status status = FV_ENOMEM;
-    if (!config.failed && !input.failed && !output.failed) {
-        const fvi_st_note note[] = {
-            {"fovea.format", FVI_FORMAT},  {"fovea.arch", m->arch->name},
-            {"fovea.config", config.data}, {"fovea.input", input.data},
-            {"fovea.output", output.data}, {"fovea.card", m->card},
-            {"fovea.history", m->history},
-        };
-        status = write_tensors(ctx, path, m, kind, params, check_output, note,
-                               sizeof note / sizeof *note);
-    }
-    fvi_text_free(&config);
-    fvi_text_free(&input);
-    fvi_text_free(&output);
+    const fvi_text empty = {.ctx = ctx};
+    texts t = {empty, empty, empty, empty, empty};
+    fvi_text *all[] = {&t.config, &t.input, &t.output, &t.statistics,
+                       &t.classes};
+    add_object(&t.config, m->arch->fields, m->config, NULL);
+    add_object(&t.input, fvi_input_fields, &s, NULL);
+    add_object(&t.output, fvi_output_fields, &s, m->task);
+    fv_status status = fvi_statistics_text(ctx, m, &t.statistics);
+    if (status == FV_OK)
+        status = fvi_classes_text(ctx, m, &t.classes);
+    for (int i = 0; i < 3 && status == FV_OK; i++)
+        status = fvi_text_check(all[i]);
+    if (status == FV_OK)
+        status = write_texts(ctx, path, m, kind, params, check_output, &t);
+    for (int i = 0; i < 5; i++)
+        fvi_text_free(all[i]);
     return status;
 }
 

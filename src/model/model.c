@@ -67,6 +67,7 @@ static fv_status set_up(fv_ctx *ctx, fv_model *m)
     FV_TRY(own_words(ctx, m));
     m->percentile[0] = 1;
     m->percentile[1] = 99.8;
+    memcpy(m->normalize, "percentile", sizeof "percentile");
     memcpy(m->task, "segment", sizeof "segment");
     m->target = target_for(fv_channels(m->graph, m->answer));
     m->decode = fv_decode_default();
@@ -116,6 +117,7 @@ void fv_model_free(fv_ctx *ctx, fv_model *m)
         return;
     fv_plane_free(ctx, &m->check_input);
     fv_plane_free(ctx, &m->check_output);
+    fvi_classes_free(ctx, m);
     fvi_free(ctx, m->card);
     fvi_free(ctx, m->history);
     fvi_free(ctx, m->params);

@@ -24,6 +24,19 @@ fv_status fvi_model_answer(fv_ctx *ctx, const fv_model *m, float *params,
                            const char *backend, fv_tensor input,
                            fv_tensor *output);
 
+/* What a picture is normalised with: low[c] becomes 0, high[c] becomes 1. */
+typedef struct fvi_range {
+    double low[FV_MAX_CHANNELS], high[FV_MAX_CHANNELS];
+} fvi_range;
+
+/* normalize.c: as the model says; `rgb` takes percentiles of all channels. */
+fv_status fvi_range_of(fv_ctx *ctx, const fv_model *m, fv_tensor plane, int rgb,
+                       fvi_range *out);
+/* FV_EINVAL unless `task` is what the model is for. */
+fv_status fvi_model_wants(fv_ctx *ctx, const fv_model *m, const char *task);
+
+void fvi_classes_free(fv_ctx *ctx, fv_model *m);
+
 /* As fv_segment; `*maps` (may be NULL) receives the network's answer, too. */
 fv_status fvi_segment(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, int rgb,
                       fv_tensor *maps, fv_tensor *labels, int64_t *count);

@@ -262,11 +262,11 @@ static fv_status restore_size(fv_ctx *ctx, int64_t height, int64_t width,
     return status;
 }
 
-fv_status fv_predict(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, int rgb,
-                     fv_tensor *maps)
+fv_status fvi_predict(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, int rgb,
+                      fvi_range *range, fv_tensor *maps)
 {
     fv_tensor ready, out;
-    FV_TRY(fvi_prepare(ctx, p, plane, rgb, &ready));
+    FV_TRY(fvi_prepare(ctx, p, plane, rgb, range, &ready));
     fv_status status = run_plane(ctx, p, ready, &out);
     fv_plane_free(ctx, &ready);
     if (status == FV_OK)
@@ -274,4 +274,11 @@ fv_status fv_predict(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, int rgb,
     if (status == FV_OK)
         *maps = out;
     return status;
+}
+
+fv_status fv_predict(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, int rgb,
+                     fv_tensor *maps)
+{
+    fvi_range range;
+    return fvi_predict(ctx, p, plane, rgb, &range, maps);
 }

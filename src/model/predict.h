@@ -19,8 +19,13 @@ struct fv_predictor {
 double fvi_predict_scale(const fv_predictor *p);
 
 /* A copy of `plane` f32 (H,W,C) as the network wants it: its channels,
- * normalised, at its scale. The caller frees it with fv_plane_free. */
+ * normalised with what goes into `range`, at its scale. The caller frees it
+ * with fv_plane_free. */
 fv_status fvi_prepare(fv_ctx *ctx, const fv_predictor *p, fv_tensor plane,
-                      int rgb, fv_tensor *out);
+                      int rgb, fvi_range *range, fv_tensor *out);
+
+/* As fv_predict, and the range the picture was normalised with. */
+fv_status fvi_predict(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, int rgb,
+                      fvi_range *range, fv_tensor *maps);
 
 #endif

@@ -83,14 +83,15 @@ static fv_status resized(fv_ctx *ctx, double scale, fv_tensor *plane)
 }
 
 fv_status fvi_prepare(fv_ctx *ctx, const fv_predictor *p, fv_tensor plane,
-                      int rgb, fv_tensor *out)
+                      int rgb, fvi_range *range, fv_tensor *out)
 {
     const fv_model *m = p->model;
     FV_TRY(check_plane(ctx, m, plane, rgb));
     fv_tensor copy;
     FV_TRY(with_channels(ctx, plane, fv_channels(m->graph, m->image), &copy));
-    fv_status status = fv_normalize(ctx, copy, m->percentile[0],
-                                    m->percentile[1], rgb && copy.dim[2] == 3);
+    fv_status status = fvi_range_of(ctx, m, copy, rgb, range);
+    if (status == FV_OK)
+        status = fv_rescale(ctx, copy, range->low, range->high, 0);
     if (status == FV_OK)
         status = resized(ctx, fvi_predict_scale(p), &copy);
     if (status != FV_OK)

@@ -2,7 +2,6 @@
 #include "model/predict.h"
 
 #include <math.h>
-#include <string.h>
 
 /* Areas in the file are those of the scale the network was trained at. */
 static fv_decode_options decode_options(const fv_predictor *p)
@@ -30,9 +29,7 @@ static fv_status decode(fv_ctx *ctx, const fv_predictor *p, fv_tensor maps,
 fv_status fvi_segment(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, int rgb,
                       fv_tensor *maps, fv_tensor *labels, int64_t *count)
 {
-    if (strcmp(p->model->task, "segment") != 0)
-        return fvi_fail(ctx, FV_EINVAL, "the model is for '%s', not 'segment'",
-                        p->model->task);
+    FV_TRY(fvi_model_wants(ctx, p->model, "segment"));
     fv_tensor answer;
     FV_TRY(fv_predict(ctx, p, plane, rgb, &answer));
     fv_status status = decode(ctx, p, answer, labels, count);

@@ -9,6 +9,8 @@
 const fv_field fvi_input_fields[] = {
     FV_CHOICE(fvi_settings, axes, "NYXC", "NC|NXC|NYXC|NZYXC",
               "order of the extents of the network's input"),
+    FV_CHOICE(fvi_settings, normalize, NULL, "percentile|mean_std",
+              "of each picture, or of the training set"),
     FV_REAL(fvi_settings, percentile_low, 1, 0, 100, "%",
             "percentile that becomes 0"),
     FV_REAL(fvi_settings, percentile_high, 99.8, 0, 100, "%",
@@ -33,8 +35,20 @@ const fv_field fvi_output_fields[] = {
     FV_INT(fvi_settings, min_area, 10, 0, 1e9, "px",
            "smaller objects are removed"),
     FV_FLAG(fvi_settings, fill_holes, "holes in objects are filled"),
+    FV_FLAG(fvi_settings, uncertainty,
+            "the second half of the maps are the scales of the first half"),
     FV_END,
 };
+
+bool fvi_output_has(const char *task, const char *member)
+{
+    bool scales = strcmp(member, "uncertainty") == 0;
+    if (strcmp(member, "task") == 0)
+        return true;
+    return strcmp(task, "segment") == 0
+               ? !scales
+               : strcmp(task, "restore") == 0 && scales;
+}
 
 static const char *axes_of(const fv_model *m)
 {
@@ -52,6 +66,9 @@ fvi_settings fvi_settings_of(const fv_model *m)
         .pitch_um_low = m->pitch_um[0],
         .pitch_um_high = m->pitch_um[1],
         .axes = axes_of(m),
+        .normalize =
+            strcmp(m->normalize, "percentile") == 0 ? NULL : m->normalize,
+        .uncertainty = m->uncertainty,
         .task = m->task,
         .target = fv_target_name(m->target),
         .threshold = m->decode.threshold,
@@ -78,7 +95,14 @@ fv_status fvi_settings_apply(fv_ctx *ctx, const fvi_settings *s, fv_model *m)
         return fvi_fail(ctx, FV_EFORMAT,
                         "target %s has %d maps, the network answers with %d",
                         s->target, fv_target_maps(m->target), channels);
+    if (s->uncertainty && channels % 2)
+        return fvi_fail(ctx, FV_EFORMAT,
+                        "has uncertainty, but the network answers with %d maps",
+                        channels);
     memmove(m->task, s->task, strlen(s->task) + 1);
+    if (s->normalize && s->normalize != m->normalize)
+        snprintf(m->normalize, sizeof m->normalize, "%s", s->normalize);
+    m->uncertainty = s->uncertainty;
     m->percentile[0] = s->percentile_low;
     m->percentile[1] = s->percentile_high;
     m->diameter = s->diameter;
