@@ -11,17 +11,19 @@ FV_C_BEGIN
  * (defaults, ranges, help) for the command line and run.json. */
 typedef struct fv_train_options {
     /* data */
-    const char *task;   /* segment                                      */
+    const char *task;   /* segment, restore, classify                   */
     const char *images; /* folder of images                             */
     const char *labels; /* folder of label images                       */
     const char *val_images, *val_labels; /* NULL: split by seed             */
+    const char *targets, *val_targets;   /* folders of clean images           */
     const char *split_csv; /* table with columns id and split              */
     const char *only;      /* "column=value[,value]" keeps rows of the csv */
     double val_fraction, test_fraction; /* 0.1, 0.1 (split by seed)         */
     /* network */
     const char *arch, *target, *init; /* unet, boundary, model to start from*/
-    const char *config; /* "base=24,depth=3" for the architecture       */
-    int channels;       /* 1 gray, 3 RGB; 0: as the images              */
+    const char *config;    /* "base=24,depth=3" for the architecture       */
+    int channels;          /* 1 gray, 3 RGB; 0: as the images              */
+    const char *normalize; /* percentile, mean_std; NULL: the task's own  */
     double percentile_low, percentile_high;
     /* optimisation */
     const char *optimizer, *schedule, *loss;
@@ -33,6 +35,17 @@ typedef struct fv_train_options {
     double scale_min, scale_max, elastic, intensity, noise, blur, invert;
     double foreground; /* share of crops centered on an object              */
     double touching;   /* extra weight of pixels between touching objects   */
+    /* restoration */
+    const char *method; /* care, n2n, n2v, n2v2                            */
+    double blind_share; /* of pixels hidden from the network, percent       */
+    int blind_radius;   /* of the window replacements come from, px         */
+    const char *blind_replace; /* uniform, median                           */
+    const char *blind_mask;    /* "1x9": also hidden, against structure     */
+    /* classification */
+    double label_smoothing;
+    /* fine-tuning */
+    const char *freeze; /* names of parameters: "down*,bottom*"            */
+    double layer_decay; /* learning rate per layer towards the input        */
     /* the rest */
     int seed, threads, resume;
     const char *backend;
@@ -65,13 +78,17 @@ FV_NODISCARD FV_API fv_status fv_train(fv_ctx *ctx, const fv_train_options *o,
                                        const char *run, fv_train_callback tell,
                                        void *user);
 
-/* One image and its truth in memory, as read. */
+/* One image and its truth in memory, as read. Which truth depends on the task:
+ * labels, a target, other shots of the field, or a class. */
 typedef struct fv_pair {
     char *name;
     fv_tensor plane;  /* f32 (H,W,C), normalised                           */
     fv_tensor labels; /* u32 (H,W)                                         */
-    int rgb;          /* 1: channels were red, green and blue              */
-    double pitch;     /* um per px as the file says; 0: unknown            */
+    fv_tensor target; /* f32 (H,W,C), normalised as the plane              */
+    int64_t field, shots; /* pairs field .. field + shots - 1 show one field*/
+    int64_t category;     /* class number                                  */
+    int rgb;      /* 1: channels were red, green and blue              */
+    double pitch; /* um per px as the file says; 0: unknown            */
 } fv_pair;
 
 /* The thresholds that give `m` the highest mean AP over IoU .5 to .9 on

@@ -13,16 +13,26 @@ typedef enum fvi_role {
     FVI_FOR_TEST
 } fvi_role;
 
-/* One image file and the label file that belongs to it. */
+/* What belongs to an image. */
+typedef enum fvi_truth {
+    FVI_LABELS,  /* the same stem, or stem_masks / stem_labels            */
+    FVI_TARGETS, /* a clean image of the same stem, or NAME for NAME_3    */
+    FVI_SHOTS,   /* other shots of the same field: NAME_1, NAME_2, ...    */
+    FVI_ALONE    /* nothing                                               */
+} fvi_truth;
+
+/* One image file and the label or target file that belongs to it. */
 typedef struct fvi_source {
     char *stem, *image;
     char *labels; /* NULL: there is none */
+    char *field;  /* images of one field stay in one part; NULL: the only one */
     fvi_role role;
 } fvi_source;
 
 typedef struct fvi_sources {
     fvi_source *item;
     int64_t count, room;
+    fvi_truth truth;
 } fvi_sources;
 
 /* Every image in `images` in natural order with its labels: the same stem in
@@ -30,9 +40,14 @@ typedef struct fvi_sources {
  * FV_EINVAL: two files with one stem, or no image at all. */
 fv_status fvi_sources_find(fv_ctx *ctx, const char *images, const char *labels,
                            fvi_sources *out);
+/* The same for another kind of truth, in the folder `files`. */
+fv_status fvi_sources_find_as(fv_ctx *ctx, fvi_truth truth, const char *images,
+                              const char *files, fvi_sources *out);
+/* "NAME_12" -> 4: the length without a number at the end. */
+size_t fvi_field_length(const char *stem);
 void fvi_sources_free(fv_ctx *ctx, fvi_sources *s);
 
-/* FV_EINVAL names the first used image without labels. */
+/* FV_EINVAL names the first used image without its truth. */
 fv_status fvi_sources_check(fv_ctx *ctx, const fvi_sources *s);
 
 /* Gives every source its role by csv, or by seed. */
@@ -42,6 +57,10 @@ fv_status fvi_split(fv_ctx *ctx, const fv_train_options *o, fvi_sources *s);
 fv_status fvi_pairs_of(fv_ctx *ctx, const fvi_sources *s, fvi_role role,
                        int channels, const double percentile[2], fv_pair **out,
                        int64_t *count);
+
+/* The plane of one image file as recorded, its pitch and whether it is RGB. */
+fv_status fvi_plane_read(fv_ctx *ctx, const char *path, int channels,
+                         fv_pair *out);
 
 /* The channels that fit all sources with a role: 3 when any is RGB. */
 fv_status fvi_channels_of(fv_ctx *ctx, const fvi_sources *s, int *channels);

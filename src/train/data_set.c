@@ -42,14 +42,15 @@ fv_status fvi_note_sources(fvi_run *r)
     return note_names(&r->sources, FVI_FOR_TEST, r->names, "test");
 }
 
-fv_status fvi_find_pairs(fvi_run *r, const char *truth, const char *val_truth)
+fv_status fvi_find_pairs(fvi_run *r, fvi_truth kind, const char *truth,
+                         const char *val_truth)
 {
-    FV_TRY(fvi_sources_find(r->ctx, r->o.images, truth, &r->sources));
+    FV_TRY(fvi_sources_find_as(r->ctx, kind, r->o.images, truth, &r->sources));
     FV_TRY(fvi_split(r->ctx, &r->o, &r->sources));
     FV_TRY(fvi_sources_check(r->ctx, &r->sources));
     if (r->o.val_images) {
-        FV_TRY(fvi_sources_find(r->ctx, r->o.val_images, val_truth,
-                                &r->val_sources));
+        FV_TRY(fvi_sources_find_as(r->ctx, kind, r->o.val_images, val_truth,
+                                   &r->val_sources));
         FV_TRY(fvi_sources_check(r->ctx, &r->val_sources));
     }
     if (r->o.channels == 0)

@@ -37,9 +37,35 @@ static fv_status set_number(fv_ctx *ctx, const fv_arch *arch, void *config,
     return FV_OK;
 }
 
+/* What the task wants of an architecture that knows it; cut up in place. */
+static fv_status suggest(fv_ctx *ctx, const fv_arch *arch, char *words,
+                         void *config)
+{
+    for (char *at = words, *next; at && *at; at = next) {
+        next = strchr(at, ',');
+        if (next)
+            *next++ = '\0';
+        char *equals = strchr(at, '=');
+        *equals = '\0';
+        if (fv_field_find(arch->fields, at))
+            FV_TRY(fv_field_set(ctx, arch->fields, config, at, equals + 1));
+    }
+    return FV_OK;
+}
+
+static fv_status suggest_settings(fvi_run *r, const fv_arch *arch, void *config)
+{
+    char words[160];
+    if (!r->task->settings)
+        return FV_OK;
+    snprintf(words, sizeof words, "%s", r->task->settings(r));
+    return suggest(r->ctx, arch, words, config);
+}
+
 static fv_status configured_model(fvi_run *r, const fv_arch *arch, int maps,
                                   char *words, void *config)
 {
+    FV_TRY(suggest_settings(r, arch, config));
     FV_TRY(configure(r->ctx, arch, words, config));
     FV_TRY(set_number(r->ctx, arch, config, "in", r->o.channels));
     FV_TRY(set_number(r->ctx, arch, config, "out", maps));
@@ -101,8 +127,8 @@ static fv_status new_head(fvi_run *r, int maps)
         fv_config_free(r->ctx, config);
         return status;
     }
-    r->model->percentile[0] = old->percentile[0];
-    r->model->percentile[1] = old->percentile[1];
+    memcpy(r->model->mean, old->mean, sizeof old->mean);
+    memcpy(r->model->deviation, old->deviation, sizeof old->deviation);
     take_over(old, r->model);
     return FV_OK;
 }
@@ -118,6 +144,7 @@ fv_status fvi_read_init(fvi_run *r)
     r->o.channels = fv_channels(m->graph, m->image);
     r->o.percentile_low = m->percentile[0];
     r->o.percentile_high = m->percentile[1];
+    r->o.normalize = r->init->normalize;
     return FV_OK;
 }
 
@@ -136,5 +163,11 @@ static fv_status old_model(fvi_run *r)
 fv_status fvi_make_model(fvi_run *r)
 {
     FV_TRY(r->init ? old_model(r) : new_model(r));
+    fv_model *m = r->model;
+    if (r->o.normalize != m->normalize)
+        snprintf(m->normalize, sizeof m->normalize, "%s", r->o.normalize);
+    snprintf(m->task, sizeof m->task, "%s", r->task->name);
+    m->percentile[0] = r->o.percentile_low;
+    m->percentile[1] = r->o.percentile_high;
     return r->task->mark(r);
 }

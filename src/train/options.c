@@ -4,7 +4,7 @@
 #define T fv_train_options
 
 const fv_field fv_train_fields[] = {
-    FV_CHOICE(T, task, "segment", "segment", "what the network is for"),
+    FV_CHOICE(T, task, "segment", "segment|restore", "what the network is for"),
     FV_PATH(T, images, NULL, "folder of images"),
     FV_PATH(T, labels, NULL,
             "folder of label images with the same names; without it they are "
@@ -13,6 +13,10 @@ const fv_field fv_train_fields[] = {
             "folder of validation images; without it a part of the images, "
             "chosen by seed"),
     FV_PATH(T, val_labels, NULL, "folder of their label images"),
+    FV_PATH(T, targets, NULL,
+            "restore: folder of clean images (care) or of a second shot (n2n) "
+            "with the same names; NAME is also the target of NAME_1, NAME_2"),
+    FV_PATH(T, val_targets, NULL, "folder of targets for validation images"),
     FV_PATH(T, split_csv, NULL,
             "table with columns id (image name) and split (train, val, test)"),
     FV_TEXT(T, only, NULL,
@@ -32,15 +36,19 @@ const fv_field fv_train_fields[] = {
             "settings of the architecture, as base=24,depth=3"),
     FV_INT(T, channels, 0, 0, 64, "channels",
            "1 gray, 3 RGB; 0: as the images"),
+    FV_CHOICE(T, normalize, NULL, "percentile|mean_std",
+              "of each image, or mean and deviation of the training images "
+              "(n2v, classify); without it what suits the task"),
     FV_REAL(T, percentile_low, 1, 0, 100, "%", "percentile that becomes 0"),
     FV_REAL(T, percentile_high, 99.8, 0, 100, "%", "percentile that becomes 1"),
     FV_CHOICE(T, optimizer, "adamw", "sgd|momentum|nesterov|adam|adamw",
               "how gradients change the weights"),
     FV_CHOICE(T, schedule, "cosine", "constant|step|cosine|restart|plateau",
               "how the learning rate falls"),
-    FV_CHOICE(T, loss, "plain", "plain|dice|balanced",
-              "plain: the target's own; dice: with Dice added; balanced: rare "
-              "classes weigh more"),
+    FV_CHOICE(T, loss, "plain", "plain|dice|balanced|mae|mse|laplace",
+              "plain: what suits the task; dice: with Dice added; balanced: "
+              "rare classes weigh more; restore: mae, mse, or laplace, which "
+              "also learns how uncertain each pixel is"),
     FV_REAL(T, touching, 5, 0, 1000, "",
             "extra weight of pixels where objects touch"),
     FV_REAL(T, lr, 1e-3, 0, 100, "", "learning rate"),
@@ -65,7 +73,9 @@ const fv_field fv_train_fields[] = {
     FV_REAL(T, minutes, 0, 0, 1e6, "min",
             "stop in time, the learning rate falling accordingly; 0: off"),
     FV_INT(T, flip, 1, 0, 1, "", "mirror crops"),
-    FV_INT(T, rotate, 1, 0, 1, "", "turn crops by any angle"),
+    FV_INT(T, rotate, 1, 0, 1, "",
+           "turn crops by any angle; restore: by quarter turns, and without "
+           "zoom, warp and changes of intensity, which would change noise"),
     FV_REAL(T, scale_min, 0.8, 0.05, 20, "", "smallest zoom of crops"),
     FV_REAL(T, scale_max, 1.25, 0.05, 20, "", "largest zoom of crops"),
     FV_REAL(T, elastic, 2, 0, 100, "px", "size of a smooth random warp"),
@@ -76,6 +86,24 @@ const fv_field fv_train_fields[] = {
     FV_REAL(T, blur, 1, 0, 16, "px", "largest sigma of blur"),
     FV_REAL(T, invert, 0, 0, 1, "", "share of crops made negative"),
     FV_REAL(T, foreground, 0.3, 0, 1, "", "share of crops around an object"),
+    FV_CHOICE(T, method, "care", "care|n2n|n2v|n2v2",
+              "restore: from clean targets; from a second noisy shot; from "
+              "noisy images alone by blind spots; n2v2: with medians"),
+    FV_REAL(T, blind_share, 1.5, 0.01, 25, "%", "n2v: pixels that are hidden"),
+    FV_INT(T, blind_radius, 5, 1, 8, "px",
+           "n2v: of the window that replacements come from"),
+    FV_CHOICE(T, blind_replace, NULL, "uniform|median",
+              "n2v: a random neighbor, or the median of all; without it "
+              "uniform, for n2v2 median"),
+    FV_TEXT(T, blind_mask, NULL,
+            "n2v: HEIGHTxWIDTH (odd) around each hidden pixel that is hidden, "
+            "too: 1x9 against horizontal stripes"),
+    FV_REAL(T, label_smoothing, 0, 0, 0.5, "",
+            "classify: share of the truth given to all classes alike"),
+    FV_TEXT(T, freeze, NULL,
+            "names of parameters that stay as they are: down*,bottom*"),
+    FV_REAL(T, layer_decay, 1, 0.1, 1, "",
+            "learning rate of a layer over that of the next one"),
     FV_INT(T, seed, 1, 0, 2147483647, "", "of split, weights and crops"),
     FV_INT(T, threads, 0, 0, 1024, "threads", "0: one per core"),
     FV_FLAG(T, resume, "go on from last.ckpt with the options of run.json"),

@@ -61,8 +61,8 @@ static fv_status with_channels(fv_ctx *ctx, int channels, bool rgb,
     return FV_OK;
 }
 
-static fv_status read_plane(fv_ctx *ctx, const char *path, int channels,
-                            const double percentile[2], fv_pair *out)
+fv_status fvi_plane_read(fv_ctx *ctx, const char *path, int channels,
+                         fv_pair *out)
 {
     fv_image *im;
     FV_TRY(fv_image_read(ctx, path, NULL, &im));
@@ -77,8 +77,7 @@ static fv_status read_plane(fv_ctx *ctx, const char *path, int channels,
     if (status != FV_OK)
         return fvi_fail_in(ctx, status, "%s", path);
     out->rgb = out->rgb && out->plane.dim[2] == 3;
-    return fv_normalize(ctx, out->plane, percentile[0], percentile[1],
-                        out->rgb);
+    return FV_OK;
 }
 
 static fv_status read_labels(fv_ctx *ctx, const char *path, fv_pair *out)
@@ -103,7 +102,9 @@ static fv_status read_pair(fv_ctx *ctx, const fvi_source *s, int channels,
     out->name = fvi_strdup(ctx, s->stem);
     if (!out->name)
         return FV_ENOMEM;
-    FV_TRY(read_plane(ctx, s->image, channels, percentile, out));
+    FV_TRY(fvi_plane_read(ctx, s->image, channels, out));
+    FV_TRY(
+        fv_normalize(ctx, out->plane, percentile[0], percentile[1], out->rgb));
     FV_TRY(read_labels(ctx, s->labels, out));
     const int64_t *a = out->plane.dim, *b = out->labels.dim;
     if (a[0] != b[0] || a[1] != b[1])
@@ -164,6 +165,7 @@ void fv_pairs_free(fv_ctx *ctx, fv_pair *pairs, int64_t count)
         fvi_free(ctx, pairs[i].name);
         fvi_free(ctx, pairs[i].plane.data);
         fvi_free(ctx, pairs[i].labels.data);
+        fvi_free(ctx, pairs[i].target.data);
     }
     fvi_free(ctx, pairs);
 }

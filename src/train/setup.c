@@ -104,8 +104,6 @@ static fv_status check_options(fvi_run *r)
 static void describe_input(fvi_run *r)
 {
     fv_model *m = r->model;
-    m->percentile[0] = r->o.percentile_low;
-    m->percentile[1] = r->o.percentile_high;
     m->diameter = json_real_value(json_object_get(r->names, "diameter_px"));
     m->pitch_um[0] = m->pitch_um[1] = 0;
     for (int64_t i = 0; i < r->train_count; i++) {

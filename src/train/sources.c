@@ -91,11 +91,53 @@ static fv_status match(fv_ctx *ctx, const fvi_sources *files, const char *stem,
     return FV_OK;
 }
 
+size_t fvi_field_length(const char *stem)
+{
+    size_t n = strlen(stem), k = n;
+    while (k > 0 && stem[k - 1] >= '0' && stem[k - 1] <= '9')
+        k--;
+    return k > 1 && k < n && stem[k - 1] == '_' ? k - 1 : n;
+}
+
+/* The field of a shot: its stem without a number at the end. */
+static fv_status set_field(fv_ctx *ctx, fvi_source *s)
+{
+    s->field = fvi_strdup(ctx, s->stem);
+    if (!s->field)
+        return FV_ENOMEM;
+    s->field[fvi_field_length(s->stem)] = '\0';
+    return FV_OK;
+}
+
+/* Targets are found by the stem or by the field. */
+static fv_status attach_target(fv_ctx *ctx, const fvi_sources *truth,
+                               fvi_source *s)
+{
+    FV_TRY(set_field(ctx, s));
+    const fvi_source *found = find(truth, s->stem);
+    if (found) {
+        fvi_free(ctx, s->field);
+        s->field = NULL;
+    } else {
+        found = find(truth, s->field);
+    }
+    if (!found)
+        return FV_OK;
+    s->labels = fvi_strdup(ctx, found->image);
+    return s->labels ? FV_OK : FV_ENOMEM;
+}
+
 /* `truth` and `all` are sorted by stem; `truth` is NULL without a folder of
  * labels. */
-static fv_status attach(fv_ctx *ctx, const fvi_sources *truth,
+static fv_status attach(fv_ctx *ctx, fvi_truth kind, const fvi_sources *truth,
                         const fvi_sources *all, fvi_source *s)
 {
+    if (kind == FVI_ALONE)
+        return FV_OK;
+    if (kind == FVI_SHOTS)
+        return set_field(ctx, s);
+    if (kind == FVI_TARGETS)
+        return attach_target(ctx, truth, s);
     const fvi_source *found = NULL;
     if (truth)
         FV_TRY(match(ctx, truth, s->stem, true, &found));
@@ -152,7 +194,8 @@ static fv_status attach_all(fv_ctx *ctx, const char *images, const char *labels,
     if (status == FV_OK)
         status = check_unique(ctx, &truth);
     for (int64_t i = 0; i < s->count && status == FV_OK; i++)
-        status = attach(ctx, labels ? &truth : NULL, &all, &s->item[i]);
+        status =
+            attach(ctx, s->truth, labels ? &truth : NULL, &all, &s->item[i]);
     fvi_sources_free(ctx, &truth);
     fvi_sources_free(ctx, &all);
     return status;
@@ -161,9 +204,16 @@ static fv_status attach_all(fv_ctx *ctx, const char *images, const char *labels,
 fv_status fvi_sources_find(fv_ctx *ctx, const char *images, const char *labels,
                            fvi_sources *out)
 {
-    fvi_sources s = {0};
+    return fvi_sources_find_as(ctx, FVI_LABELS, images, labels, out);
+}
+
+fv_status fvi_sources_find_as(fv_ctx *ctx, fvi_truth truth, const char *images,
+                              const char *labels, fvi_sources *out)
+{
+    fvi_sources s = {.truth = truth};
     fv_status status = list(ctx, images, &s);
-    drop_labels(ctx, &s);
+    if (truth == FVI_LABELS)
+        drop_labels(ctx, &s);
     if (status == FV_OK && s.count == 0)
         status = fvi_fail(ctx, FV_EINVAL,
                           "%s: no image there, expected TIFF, PNG, JPEG or NPY",
@@ -183,20 +233,29 @@ void fvi_sources_free(fv_ctx *ctx, fvi_sources *s)
         fvi_free(ctx, s->item[i].stem);
         fvi_free(ctx, s->item[i].image);
         fvi_free(ctx, s->item[i].labels);
+        fvi_free(ctx, s->item[i].field);
     }
     fvi_free(ctx, s->item);
     *s = (fvi_sources){0};
 }
 
+static fv_status missing(fv_ctx *ctx, const fvi_sources *s,
+                         const fvi_source *it)
+{
+    if (s->truth == FVI_TARGETS)
+        return fvi_fail(ctx, FV_EINVAL, "%s: no target found, expected %s%s%s",
+                        it->image, it->stem, it->field ? " or " : "",
+                        it->field ? it->field : "");
+    return fvi_fail(ctx, FV_EINVAL,
+                    "%s: no labels found, expected %s, %s_masks or %s_labels",
+                    it->image, it->stem, it->stem, it->stem);
+}
+
 fv_status fvi_sources_check(fv_ctx *ctx, const fvi_sources *s)
 {
-    for (int64_t i = 0; i < s->count; i++) {
-        const fvi_source *it = &s->item[i];
-        if (it->role != FVI_UNUSED && !it->labels)
-            return fvi_fail(ctx, FV_EINVAL,
-                            "%s: no labels found, expected %s, %s_masks or "
-                            "%s_labels",
-                            it->image, it->stem, it->stem, it->stem);
-    }
+    bool wanted = s->truth == FVI_LABELS || s->truth == FVI_TARGETS;
+    for (int64_t i = 0; i < s->count && wanted; i++)
+        if (s->item[i].role != FVI_UNUSED && !s->item[i].labels)
+            return missing(ctx, s, &s->item[i]);
     return FV_OK;
 }

@@ -10,6 +10,7 @@
 typedef struct ticket {
     uint64_t number;
     fvi_source *source;
+    int64_t field; /* 0, 1, ... along the sorted tickets */
 } ticket;
 
 static int by_number(const void *a, const void *b)
@@ -20,7 +21,7 @@ static int by_number(const void *a, const void *b)
     return strcmp(x->source->stem, y->source->stem);
 }
 
-/* A source draws its ticket by its name, so that adding pictures later moves
+/* A field draws its ticket by its name, so that adding pictures later moves
  * few of the others. */
 static uint64_t draw(int seed, const char *stem)
 {
@@ -35,6 +36,24 @@ static int64_t share(double fraction, int64_t n)
     return (int64_t)floor(fraction * (double)n + 0.5);
 }
 
+static const char *field_of(const fvi_source *s)
+{
+    return s->field ? s->field : s->stem;
+}
+
+/* Numbers the fields along sorted tickets: `number` becomes 0, 1, ... */
+static int64_t count_fields(ticket *t, int64_t n)
+{
+    int64_t fields = 0;
+    for (int64_t i = 0; i < n; i++) {
+        bool same =
+            i && strcmp(field_of(t[i].source), field_of(t[i - 1].source)) == 0;
+        fields += !same;
+        t[i].field = fields - 1;
+    }
+    return fields;
+}
+
 static fv_status split_by_seed(fv_ctx *ctx, const fv_train_options *o,
                                fvi_sources *s)
 {
@@ -44,16 +63,18 @@ static fv_status split_by_seed(fv_ctx *ctx, const fv_train_options *o,
     int64_t n = 0;
     for (int64_t i = 0; i < s->count; i++)
         if (s->item[i].role != FVI_UNUSED)
-            t[n++] = (ticket){draw(o->seed, s->item[i].stem), &s->item[i]};
+            t[n++] = (ticket){.number = draw(o->seed, field_of(&s->item[i])),
+                              .source = &s->item[i]};
     qsort(t, (size_t)n, sizeof *t, by_number);
-    int64_t test = share(o->test_fraction, n);
-    int64_t val = share(o->val_fraction, n);
-    if (val == 0 && n > 1)
+    int64_t fields = count_fields(t, n);
+    int64_t test = share(o->test_fraction, fields);
+    int64_t val = share(o->val_fraction, fields);
+    if (val == 0 && fields > 1)
         val = 1; /* without validation nothing can be said */
     for (int64_t i = 0; i < n; i++)
-        t[i].source->role = i < test         ? FVI_FOR_TEST
-                            : i < test + val ? FVI_FOR_VALIDATION
-                                             : FVI_FOR_TRAINING;
+        t[i].source->role = t[i].field < test         ? FVI_FOR_TEST
+                            : t[i].field < test + val ? FVI_FOR_VALIDATION
+                                                      : FVI_FOR_TRAINING;
     fvi_free(ctx, t);
     return FV_OK;
 }
@@ -116,12 +137,19 @@ static fv_status role_of(fv_ctx *ctx, const char *word, const char *id,
                     "%s: split is '%s', expected train, val or test", id, word);
 }
 
-static fvi_source *find_stem(fvi_sources *s, const char *id)
+/* Gives the role to the picture called `id`, or to all of a field. */
+static bool set_role(fvi_sources *s, const char *id, fvi_role role)
 {
-    for (int64_t i = 0; i < s->count; i++)
-        if (strcmp(s->item[i].stem, id) == 0)
-            return &s->item[i];
-    return NULL;
+    bool found = false;
+    for (int64_t i = 0; i < s->count; i++) {
+        fvi_source *it = &s->item[i];
+        if (strcmp(it->stem, id) != 0 &&
+            !(it->field && strcmp(it->field, id) == 0))
+            continue;
+        it->role = role;
+        found = true;
+    }
+    return found;
 }
 
 static fv_status apply_row(fv_ctx *ctx, const fv_train_options *o,
@@ -135,12 +163,11 @@ static fv_status apply_row(fv_ctx *ctx, const fv_train_options *o,
     char *stem = fvi_path_stem(ctx, name);
     if (!stem)
         return FV_ENOMEM;
-    fvi_source *found = find_stem(s, stem);
+    bool found = set_role(s, stem, role);
     fvi_free(ctx, stem);
     if (!found)
         return fvi_fail(ctx, FV_EINVAL, "%s: no image of that name in %s", name,
                         o->images);
-    found->role = role;
     return FV_OK;
 }
 

@@ -29,6 +29,9 @@ struct fvi_task {
     /* Network: how many maps it answers with. `old` is the model to start
      * from or NULL; `*same` when its last layer can stay. */
     fv_status (*aim)(fvi_run *r, const fv_model *old, int *maps, bool *same);
+    /* Settings that a new network of r->o.arch has unless the user says so;
+     * those it lacks are passed over. "residual=1,...". NULL: none. */
+    const char *(*settings)(const fvi_run *r);
     /* What the model file says about the answer: into r->model. */
     fv_status (*mark)(fvi_run *r);
     /* The inputs "target" and "weight" and the loss on n->answer; spatial
@@ -67,12 +70,16 @@ struct fvi_task {
     void (*describe)(const fvi_run *r, fvi_text *title, json_t *data);
 };
 
-extern const fvi_task fvi_task_segment;
+extern const fvi_task fvi_task_segment, fvi_task_restore;
 
 /* FV_EINVAL: the sentence lists what there is. */
 fv_status fvi_task_find(fv_ctx *ctx, const char *name, const fvi_task **out);
 
 /* ---- for tasks ---- */
+
+/* FV_EINVAL unless `value` of an option is in the list "a, b, c". */
+fv_status fvi_task_takes(const fvi_run *r, const char *option,
+                         const char *value, const char *list);
 
 /* The i-th part of a tensor along its first axis, without that axis. */
 fv_tensor fvi_part(fv_tensor t, int64_t i);
@@ -88,9 +95,10 @@ void fvi_weigh_inside(const int64_t dim[2], const fvi_window_at *at,
 /* Large pictures have many windows; each picture counts the same. */
 void fvi_share_equally(const int64_t dim[2], fv_tensor weight);
 
-/* data_set.c: images and the label or target images that belong to them, by
- * folder, table or seed; notes who trains, validates and is left alone. */
-fv_status fvi_find_pairs(fvi_run *r, const char *truth, const char *val_truth);
+/* data_set.c: images and what belongs to them, by folder, table or seed; notes
+ * who trains, validates and is left alone. */
+fv_status fvi_find_pairs(fvi_run *r, fvi_truth kind, const char *truth,
+                         const char *val_truth);
 /* The role that validates in r->val_sources or, without any, in r->sources. */
 const fvi_sources *fvi_val_sources(const fvi_run *r, fvi_role *role);
 /* FV_EINVAL when nothing is left to train or to validate on. */
@@ -99,6 +107,29 @@ fv_status fvi_check_counts(const fvi_run *r);
 /* diameters.c: the median diameter (px) and number of labeled objects. */
 fv_status fvi_measure_objects(fv_ctx *ctx, const fv_pair *pairs, int64_t count,
                               double *diameter, int64_t *objects);
+
+/* statistics.c: mean and deviation of each channel of the training images,
+ * unless the model has them from the one it starts from. */
+fv_status fvi_measure_planes(fvi_run *r);
+/* Brings planes and targets into the range of the model. */
+fv_status fvi_normalize_pairs(fvi_run *r, fv_pair *pairs, int64_t count);
+
+/* ---- of restoration ---- */
+
+/* restore_data.c */
+fv_status fvi_restore_find(fvi_run *r);
+fv_status fvi_restore_read(fvi_run *r);
+/* restore_batch.c */
+fv_status fvi_restore_begin(fvi_run *r);
+void fvi_restore_end(fvi_run *r);
+void fvi_restore_crop(const fvi_batch *b, const fv_pair *p, int64_t epoch,
+                      int64_t index, int64_t i, fvi_inputs in);
+fv_status fvi_restore_cut(fvi_run *r, const fvi_window_at *at, int64_t i,
+                          fvi_inputs in);
+/* PSNR of the windows, summed, and their number. */
+fv_status fvi_restore_add(fvi_run *r, fvi_inputs in, fv_tensor answer,
+                          const fvi_window_at *at, int64_t count,
+                          double *tally);
 
 /* ---- of segmentation ---- */
 

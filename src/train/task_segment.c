@@ -6,11 +6,19 @@
 
 #include <string.h>
 
+static fv_status check(fvi_run *r)
+{
+    if (!r->o.normalize)
+        r->o.normalize = "percentile";
+    FV_TRY(fvi_task_takes(r, "normalize", r->o.normalize, "percentile"));
+    return fvi_task_takes(r, "loss", r->o.loss, "plain, dice, balanced");
+}
+
 /* ---- data ---- */
 
 static fv_status find(fvi_run *r)
 {
-    return fvi_find_pairs(r, r->o.labels, r->o.val_labels);
+    return fvi_find_pairs(r, FVI_LABELS, r->o.labels, r->o.val_labels);
 }
 
 static fv_status check_objects(fvi_run *r)
@@ -169,6 +177,7 @@ const fvi_task fvi_task_segment = {
     .name = "segment",
     .noun = "segmentation",
     .score = "val_ap50",
+    .check = check,
     .find = find,
     .read = read,
     .aim = aim,

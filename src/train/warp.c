@@ -96,6 +96,22 @@ fvi_warp fvi_warp_draw(const fv_augment *a, fvi_rng *r, fv_tensor labels,
     return w;
 }
 
+fvi_warp fvi_warp_exact(const fv_augment *a, fvi_rng *r, const int64_t dim[2],
+                        int64_t side)
+{
+    static const int turns[4][2] = {{1, 0}, {0, 1}, {-1, 0}, {0, -1}};
+    fvi_warp w = {.grid = 0};
+    w.center[0] = random_center(r, dim[0], side);
+    w.center[1] = random_center(r, dim[1], side);
+    int flip = fvi_rng_uniform(r) < 0.5 && a->flip ? -1 : 1;
+    const int *t = turns[a->rotate ? fvi_rng_below(r, 4) : 0];
+    w.map[0][0] = t[0];
+    w.map[0][1] = -t[1];
+    w.map[1][0] = flip * t[1];
+    w.map[1][1] = flip * t[0];
+    return w;
+}
+
 /* ---- applying ---- */
 
 /* Weights of the four knots around position t in [0,1) of a knot interval. */
@@ -172,7 +188,7 @@ static uint32_t nearest(fv_tensor labels, double y, double x)
 void fvi_warp_apply(const fvi_warp *w, fv_tensor image, fv_tensor labels,
                     fv_tensor image_out, fv_tensor labels_out, float *row)
 {
-    int64_t side = labels_out.dim[0], C = image.dim[2];
+    int64_t side = image_out.dim[0], C = image.dim[2];
     double half = 0.5 * (double)(side - 1), d[2] = {0, 0};
     float *pixel = image_out.data;
     uint32_t *label = labels_out.data;
@@ -186,7 +202,8 @@ void fvi_warp_apply(const fvi_warp *w, fv_tensor image, fv_tensor labels,
             double y = w->center[0] + w->map[0][0] * v + w->map[0][1] * u;
             double x = w->center[1] + w->map[1][0] * v + w->map[1][1] * u;
             bilinear(image, y, x, pixel);
-            *label++ = nearest(labels, y, x);
+            if (label)
+                *label++ = nearest(labels, y, x);
         }
     }
 }

@@ -27,8 +27,14 @@ int64_t fvi_warp_grid(int64_t side);
 fvi_warp fvi_warp_draw(const fv_augment *a, fvi_rng *r, fv_tensor labels,
                        int64_t side, float *knots);
 
+/* Whole pixels only: quarter turns (a->rotate) and mirror images (a->flip) of a
+ * random place, so that every number of the crop is one of the picture. */
+fvi_warp fvi_warp_exact(const fv_augment *a, fvi_rng *r, const int64_t dim[2],
+                        int64_t side);
+
 /* Image f32 (H,W,C) bilinear, labels u32 (H,W) nearest, mirrored outside, into
- * dense crops (S,S,C) and (S,S). `row` has room for 2 grid numbers. */
+ * dense crops (S,S,C) and (S,S); labels_out without data: none. `row` has room
+ * for 2 grid numbers. */
 void fvi_warp_apply(const fvi_warp *w, fv_tensor image, fv_tensor labels,
                     fv_tensor image_out, fv_tensor labels_out, float *row);
 

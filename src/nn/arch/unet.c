@@ -17,7 +17,7 @@
 enum { MAX_DEPTH = 7 };
 
 typedef struct unet {
-    int in, out, base, depth, convs, kernel, batch_norm;
+    int in, out, base, depth, convs, kernel, batch_norm, residual, top_skip;
     const char *up;
     double dropout;
 } unet;
@@ -32,6 +32,10 @@ static const fv_field fields[] = {
     FV_INT(unet, batch_norm, 1, 0, 1, "", "normalize after each convolution"),
     FV_CHOICE(unet, up, "nearest", "nearest|bilinear|transpose",
               "how the expanding path enlarges"),
+    FV_INT(unet, residual, 0, 0, 1, "",
+           "answer = image + network; of more channels the first ones"),
+    FV_INT(unet, top_skip, 1, 0, 1, "",
+           "hand detail across at full resolution, too"),
     FV_REAL(unet, dropout, 0, 0, 0.95, "", "share dropped at the bottom"),
     FV_END,
 };
@@ -63,9 +67,20 @@ static fv_val enlarge(fv_graph *g, const unet *u, fv_val x, int channels)
         g, x, 2, strcmp(u->up, "nearest") == 0 ? FV_NEAREST : FV_BILINEAR);
 }
 
-static fv_val build(fv_graph *g, const void *config, fv_val x)
+/* The image is added to as many channels of the answer as it has. */
+static fv_val add_image(fv_graph *g, fv_val image, fv_val x)
+{
+    int in = fv_channels(g, image), out = fv_channels(g, x);
+    if (out <= in)
+        return fv_add(g, image, x); /* says so when out is smaller */
+    return fv_concat(g, fv_add(g, image, fv_slice_channels(g, x, 0, in)),
+                     fv_slice_channels(g, x, in, out));
+}
+
+static fv_val build(fv_graph *g, const void *config, fv_val image)
 {
     const unet *u = config;
+    fv_val x = image;
     fv_val skip[MAX_DEPTH];
     int narrow = strcmp(u->up, "transpose") != 0;
 
@@ -86,12 +101,14 @@ static fv_val build(fv_graph *g, const void *config, fv_val x)
     for (int level = u->depth - 1; level >= 0; level--) {
         int channels = u->base << level;
         fv_push(g, "up%d", level);
-        x = fv_concat(g, skip[level], enlarge(g, u, x, channels));
+        x = enlarge(g, u, x, channels);
+        if (level > 0 || u->top_skip)
+            x = fv_concat(g, skip[level], x);
         x = block(g, u, x, channels, narrow && level ? channels / 2 : channels);
         fv_pop(g);
     }
-    return fv_convolve(g, "head", x,
-                       (fv_conv){.channels = u->out, .kernel = 1});
+    x = fv_convolve(g, "head", x, (fv_conv){.channels = u->out, .kernel = 1});
+    return u->residual ? add_image(g, image, x) : x;
 }
 
 static int multiple(const void *config)

@@ -1,0 +1,122 @@
+/* What a restoration learns from: noisy images with clean ones, with other
+ * shots of the same field, or alone. Targets are brought into the range of
+ * their image, so that the network's answer has the image's units. */
+#include "train/task.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- finding ---- */
+
+static fvi_truth kind_of(const fvi_run *r)
+{
+    if (strncmp(r->o.method, "n2v", 3) == 0)
+        return FVI_ALONE;
+    return r->o.targets ? FVI_TARGETS : FVI_SHOTS;
+}
+
+fv_status fvi_restore_find(fvi_run *r)
+{
+    return fvi_find_pairs(r, kind_of(r), r->o.targets, r->o.val_targets);
+}
+
+/* ---- reading ---- */
+
+static fv_status read_target(fvi_run *r, const fvi_source *s, fv_pair *out)
+{
+    fv_pair clean = {.name = NULL};
+    fv_status status = fvi_plane_read(r->ctx, s->labels, r->o.channels, &clean);
+    out->target = clean.plane; /* also what a failure left */
+    FV_TRY(status);
+    if (fv_same_shape(out->target, out->plane))
+        return FV_OK;
+    return fvi_fail(r->ctx, FV_ESHAPE,
+                    "%s: the image is %lldx%lld pixels, its target %lldx%lld",
+                    s->image, (long long)out->plane.dim[1],
+                    (long long)out->plane.dim[0], (long long)out->target.dim[1],
+                    (long long)out->target.dim[0]);
+}
+
+static fv_status read_pair(fvi_run *r, const fvi_source *s, fv_pair *out)
+{
+    if (fvi_canceled(r->ctx))
+        return fvi_fail(r->ctx, FV_ECANCEL, "canceled");
+    out->name = fvi_strdup(r->ctx, s->stem);
+    if (!out->name)
+        return FV_ENOMEM;
+    FV_TRY(fvi_plane_read(r->ctx, s->image, r->o.channels, out));
+    return s->labels ? read_target(r, s, out) : FV_OK;
+}
+
+static fv_status read_role(fvi_run *r, const fvi_sources *s, fvi_role role,
+                           fv_pair **out, int64_t *count)
+{
+    fv_pair *pairs = fvi_calloc(r->ctx, (size_t)s->count + 1, sizeof *pairs);
+    if (!pairs)
+        return FV_ENOMEM;
+    *out = pairs; /* freed with the run */
+    for (int64_t i = 0; i < s->count; i++)
+        if (s->item[i].role == role)
+            FV_TRY(read_pair(r, &s->item[i], &pairs[(*count)++]));
+    return FV_OK;
+}
+
+/* ---- shots ---- */
+
+static int by_field(const void *a, const void *b)
+{
+    const fv_pair *x = a, *y = b;
+    size_t n = fvi_field_length(x->name), k = fvi_field_length(y->name);
+    int order = strncmp(x->name, y->name, n < k ? n : k);
+    if (order == 0 && n != k)
+        return n < k ? -1 : 1;
+    return order ? order : strcmp(x->name, y->name);
+}
+
+static bool same_field(const fv_pair *a, const fv_pair *b)
+{
+    size_t n = fvi_field_length(a->name);
+    return n == fvi_field_length(b->name) && strncmp(a->name, b->name, n) == 0;
+}
+
+/* Shots of one field become neighbors that know of each other. */
+static fv_status join_shots(fvi_run *r, fv_pair *pairs, int64_t count)
+{
+    qsort(pairs, (size_t)count, sizeof *pairs, by_field);
+    for (int64_t i = 0, n; i < count; i += n) {
+        for (n = 1; i + n < count && same_field(&pairs[i], &pairs[i + n]);)
+            n++;
+        if (n < 2)
+            return fvi_fail(r->ctx, FV_EINVAL,
+                            "%s: is the only shot of its field, expected two "
+                            "or more such as NAME_1 and NAME_2, or --targets",
+                            pairs[i].name);
+        for (int64_t k = 0; k < n; k++) {
+            pairs[i + k].field = i;
+            pairs[i + k].shots = n;
+            if (!fv_same_shape(pairs[i].plane, pairs[i + k].plane))
+                return fvi_fail(r->ctx, FV_ESHAPE,
+                                "%s and %s are shots of one field but differ "
+                                "in size",
+                                pairs[i].name, pairs[i + k].name);
+        }
+    }
+    return FV_OK;
+}
+
+fv_status fvi_restore_read(fvi_run *r)
+{
+    fvi_role role;
+    const fvi_sources *val = fvi_val_sources(r, &role);
+    FV_TRY(read_role(r, &r->sources, FVI_FOR_TRAINING, &r->train,
+                     &r->train_count));
+    FV_TRY(read_role(r, val, role, &r->val, &r->val_count));
+    FV_TRY(fvi_check_counts(r));
+    if (kind_of(r) == FVI_SHOTS) {
+        FV_TRY(join_shots(r, r->train, r->train_count));
+        FV_TRY(join_shots(r, r->val, r->val_count));
+    }
+    FV_TRY(fvi_measure_planes(r));
+    FV_TRY(fvi_normalize_pairs(r, r->train, r->train_count));
+    return fvi_normalize_pairs(r, r->val, r->val_count);
+}

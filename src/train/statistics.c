@@ -1,0 +1,57 @@
+/* Mean and deviation of the training images, and planes brought into the range
+ * that the model works in. */
+#include "train/task.h"
+
+#include "model/model.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Sums over all planes of (x - center)^power, and how many there are. */
+static double sum_of(const fv_pair *pairs, int64_t count, int64_t c,
+                     double center, bool square, double *n)
+{
+    double sum = 0;
+    *n = 0;
+    for (int64_t i = 0; i < count; i++) {
+        fv_tensor t = pairs[i].plane;
+        const float *x = t.data;
+        for (int64_t k = c; k < fv_count(t); k += t.dim[2], *n += 1) {
+            double d = (double)x[k] - center;
+            sum += square ? d * d : d;
+        }
+    }
+    return sum;
+}
+
+fv_status fvi_measure_planes(fvi_run *r)
+{
+    fv_model *m = r->model;
+    if (strcmp(m->normalize, "mean_std") != 0 || r->o.init)
+        return FV_OK;
+    if (r->o.channels > FV_MAX_CHANNELS)
+        return fvi_fail(r->ctx, FV_EINVAL,
+                        "normalize: mean_std of %d channels, at most %d",
+                        r->o.channels, FV_MAX_CHANNELS);
+    for (int c = 0; c < r->o.channels; c++) {
+        double n, mean, square;
+        mean = sum_of(r->train, r->train_count, c, 0, false, &n) / fmax(n, 1);
+        square = sum_of(r->train, r->train_count, c, mean, true, &n);
+        m->mean[c] = mean;
+        m->deviation[c] = sqrt(square / fmax(n, 1));
+    }
+    return FV_OK;
+}
+
+fv_status fvi_normalize_pairs(fvi_run *r, fv_pair *pairs, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        fv_pair *p = &pairs[i];
+        fvi_range range;
+        FV_TRY(fvi_range_of(r->ctx, r->model, p->plane, p->rgb, &range));
+        FV_TRY(fv_rescale(r->ctx, p->plane, range.low, range.high, 0));
+        if (p->target.data)
+            FV_TRY(fv_rescale(r->ctx, p->target, range.low, range.high, 0));
+    }
+    return FV_OK;
+}
