@@ -1,11 +1,9 @@
 /* fovea segment: the objects of images, outlined and measured. */
-#include "inputs.h"
 #include "model/model.h"
 #include "picture.h"
-#include "tell.h"
+#include "results.h"
 
 #include <string.h>
-#include <unistd.h>
 
 typedef struct segment_args {
     const char *output, *model, *save, *precision, *backend;
@@ -91,40 +89,16 @@ static fv_status save_maps(cli *c, const char *path, const result *r)
     return status;
 }
 
-static const struct {
-    const char *name, *ending;
-    fv_status (*save)(cli *c, const char *path, const result *r);
-} outputs[] = {
-    {"labels", "_labels.tif", save_labels},
-    {"overlay", "_overlay.png", save_overlay},
-    {"rois", "_rois.zip", save_rois},
-    {"geojson", ".geojson", save_geojson},
-    {"csv", "_objects.csv", save_csv},
-    {"maps", "_maps.tif", save_maps},
-};
-enum { OUTPUTS = sizeof outputs / sizeof *outputs };
+typedef fv_status (*save_result)(cli *c, const char *path, const result *r);
 
-/* The bits of `list` by index of `outputs`. */
-static fv_status choose_outputs(fv_ctx *ctx, const char *list, unsigned *bits)
-{
-    *bits = 0;
-    while (*list) {
-        size_t n = strcspn(list, ",");
-        unsigned found = 0;
-        for (int i = 0; i < OUTPUTS; i++)
-            if (strlen(outputs[i].name) == n &&
-                strncmp(outputs[i].name, list, n) == 0)
-                found = 1u << i;
-        if (!found)
-            return fvi_fail(ctx, FV_EINVAL,
-                            "--save: '%.*s' is not one of labels, overlay, "
-                            "rois, geojson, csv, maps",
-                            (int)n, list);
-        *bits |= found;
-        list += n + (list[n] == ',');
-    }
-    return FV_OK;
-}
+static const result_kind kinds[] = {
+    {"labels", "_labels.tif"}, {"overlay", "_overlay.png"},
+    {"rois", "_rois.zip"},     {"geojson", ".geojson"},
+    {"csv", "_objects.csv"},   {"maps", "_maps.tif"},
+};
+static const save_result savers[] = {save_labels,  save_overlay, save_rois,
+                                     save_geojson, save_csv,     save_maps};
+enum { OUTPUTS = sizeof kinds / sizeof *kinds };
 
 /* ---- one run ---- */
 
@@ -134,78 +108,15 @@ typedef struct job {
     fv_model *model;
     fv_predictor *predictor;
     inputs in;
-    unsigned save;
+    results out;
+    const result *now;     /* being saved */
     json_t *done, *failed; /* NULL without --json */
 } job;
 
-static char *output_path(const job *j, const char *stem, int kind)
+static fv_status save_kind(void *user, int kind, const char *path)
 {
-    fvi_text t = {.ctx = j->c->ctx};
-    const char *folder = j->o->output;
-    size_t n = strlen(folder);
-    fvi_text_add(&t, "%s%s%s%s", folder, n && folder[n - 1] == '/' ? "" : "/",
-                 stem, outputs[kind].ending);
-    if (fvi_text_check(&t) != FV_OK)
-        fvi_text_free(&t);
-    return t.data;
-}
-
-static fv_status refuse_overwriting(const job *j, const char *stem)
-{
-    for (int i = 0; i < OUTPUTS; i++) {
-        if (j->c->force || !(j->save & 1u << i))
-            continue;
-        char *path = output_path(j, stem, i);
-        if (!path)
-            return FV_ENOMEM;
-        fv_status status = FV_OK;
-        if (access(path, F_OK) == 0)
-            status = fvi_fail(j->c->ctx, FV_EIO,
-                              "%s exists, --force replaces it", path);
-        fvi_free(j->c->ctx, path);
-        FV_TRY(status);
-    }
-    return FV_OK;
-}
-
-/* Two inputs of one stem would write the same files. */
-static fv_status refuse_same_stem(const job *j, size_t index, const char *stem)
-{
-    for (size_t i = 0; i < index; i++) {
-        char *other = fvi_path_stem(j->c->ctx, j->in.path[i]);
-        if (!other)
-            return FV_ENOMEM;
-        bool same = strcmp(other, stem) == 0;
-        fvi_free(j->c->ctx, other);
-        if (same)
-            return fvi_fail(j->c->ctx, FV_EINVAL,
-                            "would write the same files as %s, give it an "
-                            "output folder of its own",
-                            j->in.path[i]);
-    }
-    return FV_OK;
-}
-
-/* All outputs of one image, or none. */
-static fv_status save_all(const job *j, const char *stem, const result *r)
-{
-    fv_status status = FV_OK;
-    unsigned written = 0;
-    for (int i = 0; i < OUTPUTS && status == FV_OK; i++) {
-        if (!(j->save & 1u << i))
-            continue;
-        char *path = output_path(j, stem, i);
-        status = path ? outputs[i].save(j->c, path, r) : FV_ENOMEM;
-        written |= status == FV_OK ? 1u << i : 0;
-        fvi_free(j->c->ctx, path);
-    }
-    for (int i = 0; i < OUTPUTS && status != FV_OK; i++) {
-        char *path = written & 1u << i ? output_path(j, stem, i) : NULL;
-        if (path)
-            unlink(path);
-        fvi_free(j->c->ctx, path);
-    }
-    return status;
+    const job *j = user;
+    return savers[kind](j->c, path, j->now);
 }
 
 static void report(const job *j, const char *path, const char *stem,
@@ -216,87 +127,41 @@ static void report(const job *j, const char *path, const char *stem,
         fflush(stdout);
         return;
     }
-    json_t *files = json_object();
-    for (int i = 0; i < OUTPUTS; i++) {
-        char *file = j->save & 1u << i ? output_path(j, stem, i) : NULL;
-        if (file)
-            json_object_set_new(files, outputs[i].name, json_string(file));
-        fvi_free(j->c->ctx, file);
-    }
-    json_array_append_new(j->done,
-                          json_pack("{s:s, s:I, s:f, s:o}", "file", path,
-                                    "objects", (json_int_t)count, "seconds",
-                                    seconds, "outputs", files));
+    json_array_append_new(j->done, json_pack("{s:s, s:I, s:f, s:o}", "file",
+                                             path, "objects", (json_int_t)count,
+                                             "seconds", seconds, "outputs",
+                                             results_json(&j->out, stem)));
 }
 
-static fv_status segment_picture(const job *j, const picture *p,
-                                 const char *stem, int64_t *count)
+static fv_status segment_picture(job *j, const picture *p, const char *stem,
+                                 int64_t *count)
 {
     result r = {.picture = p, .model = j->model, .maps = {.ndim = -1}};
-    bool maps = j->save & 1u << (OUTPUTS - 1);
+    bool maps = j->out.chosen & 1u << (OUTPUTS - 1);
     FV_TRY(fvi_segment(j->c->ctx, j->predictor, p->plane, p->image->rgb,
                        maps ? &r.maps : NULL, &r.labels, count));
     r.count = *count;
-    fv_status status = save_all(j, stem, &r);
+    j->now = &r;
+    fv_status status = results_save(&j->out, stem, save_kind, j);
     fv_plane_free(j->c->ctx, &r.labels);
     fv_plane_free(j->c->ctx, &r.maps);
     return status;
 }
 
-static fv_status segment_stem(const job *j, size_t index, const char *stem)
+static fv_status segment_one(void *user, size_t index, const char *stem)
 {
+    job *j = user;
     const char *path = j->in.path[index];
     double start = clock_seconds();
     picture p;
     int64_t count = 0;
-    FV_TRY(refuse_same_stem(j, index, stem));
-    FV_TRY(refuse_overwriting(j, stem));
+    FV_TRY(results_refuse(&j->out, &j->in, index, stem));
     FV_TRY(picture_read(j->c, path, j->o->channel, &p));
     fv_status status = segment_picture(j, &p, stem, &count);
     picture_free(j->c, &p);
     if (status == FV_OK)
         report(j, path, stem, count, clock_seconds() - start);
     return status;
-}
-
-static fv_status segment_one(const job *j, size_t index)
-{
-    char *stem = fvi_path_stem(j->c->ctx, j->in.path[index]);
-    if (!stem)
-        return FV_ENOMEM;
-    fv_status status = segment_stem(j, index, stem);
-    fvi_free(j->c->ctx, stem);
-    return status;
-}
-
-static void report_failure(const job *j, const char *path)
-{
-    tell_progress(j->c, 1, 1, "");
-    cli_fail_in(j->c, path);
-    if (j->failed)
-        json_array_append_new(j->failed,
-                              json_pack("{s:s, s:s}", "file", path, "error",
-                                        fv_message(j->c->ctx)));
-}
-
-static int segment_all(job *j)
-{
-    size_t failed = (size_t)j->in.failed, total = failed + j->in.count;
-    for (size_t i = 0; i < j->in.count; i++) {
-        const char *path = j->in.path[i];
-        tell_progress(j->c, (double)i, (double)j->in.count, path);
-        fv_status status = segment_one(j, i);
-        if (status == FV_OK)
-            continue;
-        report_failure(j, path);
-        failed++;
-        if (status == FV_ECANCEL) {
-            failed += j->in.count - i - 1;
-            break;
-        }
-    }
-    tell_progress(j->c, 1, 1, "");
-    return exit_code(failed, total);
 }
 
 /* ---- around it ---- */
@@ -342,9 +207,10 @@ static int finish_json(job *j, int code)
 static int run(cli *c, const void *args, int count, char **operands)
 {
     job j = {.c = c, .o = args};
+    j.out = (results){c, j.o->output, kinds, OUTPUTS, 0};
     if (!j.o->output)
         (void)fvi_fail(c->ctx, FV_EINVAL, "segment: where to? -o FOLDER");
-    if (!j.o->output || choose_outputs(c->ctx, j.o->save, &j.save) != FV_OK) {
+    if (!j.o->output || results_choose(&j.out, j.o->save) != FV_OK) {
         cli_fail(c);
         return EXIT_USAGE;
     }
@@ -354,7 +220,7 @@ static int run(cli *c, const void *args, int count, char **operands)
     }
     int code = EXIT_FAILED;
     if (prepare(&j, count, operands) == FV_OK)
-        code = segment_all(&j);
+        code = inputs_each(c, &j.in, j.failed, segment_one, &j);
     else
         cli_fail(c);
     if (c->json && j.model)

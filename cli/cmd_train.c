@@ -1,4 +1,4 @@
-/* fovea train: a network from images and their labels. */
+/* fovea train: a network from images and what belongs to them. */
 #include "options.h"
 #include "tell.h"
 
@@ -134,18 +134,28 @@ static void tell(void *user, const fv_train_progress *p)
 
 /* ---- afterwards ---- */
 
+/* What training decided besides weights. */
+static void add_decoder(json_t *all, const fv_model *m)
+{
+    if (strcmp(m->task, "segment") != 0)
+        return;
+    json_object_set_new(all, "target", json_string(fv_target_name(m->target)));
+    json_object_set_new(all, "threshold", json_number(m->decode.threshold));
+    json_object_set_new(all, "seed", json_number(m->decode.seed));
+    json_object_set_new(all, "min_area", json_integer(m->decode.min_area));
+}
+
 static json_t *summary_json(const watch *w, const char *run, const char *file,
                             const fv_model *m)
 {
-    return json_pack(
-        "{s:s, s:s, s:i, s:i, s:o, s:o, s:o, s:f, s:s, s:o, s:o, s:I}", "run",
-        run, "model", file, "epochs", w->last.epoch, "best_epoch",
+    json_t *all = json_pack(
+        "{s:s, s:s, s:s, s:i, s:i, s:o, s:o, s:o, s:f}", "run", run, "model",
+        file, "task", m->task, "epochs", w->last.epoch, "best_epoch",
         w->last.best_epoch, "best_val_loss", json_number(w->last.best_val_loss),
         "val_loss", json_number(w->last.val_loss), "val_score",
-        json_number(w->last.val_score), "seconds", w->last.seconds, "target",
-        fv_target_name(m->target), "threshold",
-        json_number(m->decode.threshold), "seed", json_number(m->decode.seed),
-        "min_area", (json_int_t)m->decode.min_area);
+        json_number(w->last.val_score), "seconds", w->last.seconds);
+    add_decoder(all, m);
+    return all;
 }
 
 static void summary_text(const watch *w, const char *run, const char *file,
@@ -157,9 +167,10 @@ static void summary_text(const watch *w, const char *run, const char *file,
            w->last.epoch, w->last.best_epoch);
     printf("best validation loss\t%.6g\nvalidation score\t%.4f\n",
            w->last.best_val_loss, w->last.val_score);
-    printf("target\t%s\nthreshold\t%g\nseed\t%g\nmin_area\t%lld px\n",
-           fv_target_name(m->target), m->decode.threshold, m->decode.seed,
-           (long long)m->decode.min_area);
+    if (strcmp(m->task, "segment") == 0)
+        printf("target\t%s\nthreshold\t%g\nseed\t%g\nmin_area\t%lld px\n",
+               fv_target_name(m->target), m->decode.threshold, m->decode.seed,
+               (long long)m->decode.min_area);
     printf("time\t%s\n", spent);
 }
 
@@ -235,12 +246,15 @@ static int run(cli *c, const void *args, int count, char **operands)
 
 const fv_cmd cmd_train = {
     .name = "train",
-    .summary = "train a network on images and their labels",
+    .summary = "train a network on images and what belongs to them",
     .operands = "",
     .example = "fovea train --task segment --images img --labels lab -o run1",
     .details =
-        "An image is paired with the label image of the same name in the "
-        "label folder, or with NAME_masks or NAME_labels. The folder of the "
+        "Task segment: an image is paired with the label image of the same "
+        "name in the label folder, or with NAME_masks or NAME_labels. Task "
+        "restore: with the target of the same name (care, n2n), with NAME_2, "
+        "NAME_3 (n2n without targets), or with nothing (n2v). The folder of "
+        "the "
         "run receives run.json (every option), history.csv, progress.svg, "
         "model.fovea (the best on validation images, with thresholds tuned "
         "there) and last.ckpt. Ctrl-C stops; --resume goes on bit for bit.",

@@ -33,8 +33,9 @@ static fv_status add(cli *c, inputs *in, const char *path)
 
 static bool is_our_own(fv_ctx *ctx, const char *name)
 {
-    static const char *const ends[] = {"_labels", "_overlay", "_maps",
-                                       "_masks"};
+    static const char *const ends[] = {"_labels",     "_overlay",  "_maps",
+                                       "_masks",      "_restored", "_residual",
+                                       "_uncertainty"};
     char *stem = fvi_path_stem(ctx, name);
     bool own = false;
     for (size_t i = 0; stem && i < sizeof ends / sizeof *ends; i++) {

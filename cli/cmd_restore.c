@@ -1,0 +1,171 @@
+/* fovea restore: images without noise or blur, in their own units. */
+#include "restorer.h"
+#include "results.h"
+
+#include <string.h>
+
+static const fv_field options[] = {
+    FV_PATH(restore_args, output, NULL, "folder for the results, is made"),
+    FV_PATH(restore_args, model, NULL, "built-in model, or a .fovea file"),
+    FV_TEXT(restore_args, save, "restored",
+            "what to write: restored, uncertainty, residual"),
+    FV_INT(restore_args, tile, 0, 0, 16384, "px",
+           "side of the tiles of large images; 0: by memory"),
+    FV_INT(restore_args, overlap, 0, 0, 4096, "px",
+           "shared by neighboring tiles; 0: by what the network sees"),
+    FV_TEXT(restore_args, backend, NULL, "kernels to use: ref, onednn"),
+    FV_END,
+};
+
+enum { RESTORED, UNCERTAINTY, RESIDUAL, KINDS };
+static const result_kind kinds[KINDS] = {
+    {"restored", "_restored.tif"},
+    {"uncertainty", "_uncertainty.tif"},
+    {"residual", "_residual.tif"},
+};
+
+typedef struct job {
+    cli *c;
+    restorer how;
+    inputs in;
+    results out;
+    const fv_image *before;
+    fv_image *good, *scale;
+    json_t *done, *failed; /* NULL without --json */
+} job;
+
+/* What was taken away: image minus restored, in place of restored. */
+static fv_status save_residual(job *j, const char *path)
+{
+    fv_ctx *ctx = j->c->ctx;
+    fv_image *rest;
+    const fv_image *im = j->before;
+    FV_TRY(fv_image_new(ctx, FV_F32, im->axes, im->pixels.dim, &rest));
+    memcpy(rest->pitch, im->pitch, sizeof im->pitch);
+    fv_status status = fv_copy(ctx, im->pixels, rest->pixels);
+    float *x = rest->pixels.data;
+    const float *y = j->good->pixels.data;
+    for (int64_t i = 0; i < fv_count(rest->pixels) && status == FV_OK; i++)
+        x[i] -= y[i];
+    if (status == FV_OK)
+        status = fv_image_write(ctx, path, rest);
+    fv_image_free(ctx, rest);
+    return status;
+}
+
+static fv_status save_kind(void *user, int kind, const char *path)
+{
+    job *j = user;
+    if (kind == RESIDUAL)
+        return save_residual(j, path);
+    return fv_image_write(j->c->ctx, path,
+                          kind == RESTORED ? j->good : j->scale);
+}
+
+static void report(const job *j, const char *path, const char *stem,
+                   double seconds)
+{
+    if (!j->done) {
+        printf("%s\t%.2f\n", path, seconds);
+        fflush(stdout);
+        return;
+    }
+    json_array_append_new(j->done, json_pack("{s:s, s:f, s:o}", "file", path,
+                                             "seconds", seconds, "outputs",
+                                             results_json(&j->out, stem)));
+}
+
+static fv_status restore_read(job *j, const char *path, const fv_image *im,
+                              const char *stem)
+{
+    FV_TRY(restore_image(&j->how, path, im, &j->good, &j->scale));
+    j->before = im;
+    fv_status status = results_save(&j->out, stem, save_kind, j);
+    fv_image_free(j->c->ctx, j->good);
+    fv_image_free(j->c->ctx, j->scale);
+    return status;
+}
+
+static fv_status restore_one(void *user, size_t index, const char *stem)
+{
+    job *j = user;
+    const char *path = j->in.path[index];
+    double start = clock_seconds();
+    fv_image *im;
+    FV_TRY(results_refuse(&j->out, &j->in, index, stem));
+    FV_TRY(fv_image_read(j->c->ctx, path, NULL, &im));
+    fv_status status = restore_read(j, path, im, stem);
+    fv_image_free(j->c->ctx, im);
+    if (status == FV_OK)
+        report(j, path, stem, clock_seconds() - start);
+    return status;
+}
+
+static fv_status prepare(job *j, const restore_args *o, int count,
+                         char **operands)
+{
+    FV_TRY(restore_model_open(j->c, o, &j->how));
+    if (j->out.chosen & 1u << UNCERTAINTY && !j->how.uncertain)
+        return fvi_fail(j->c->ctx, FV_ENOTSUP,
+                        "--save uncertainty: the model has none, it was not "
+                        "trained with --loss laplace");
+    FV_TRY(inputs_expand(j->c, count, operands, &j->in));
+    return fvi_make_folder(j->c->ctx, o->output);
+}
+
+static int finish_json(job *j, int code)
+{
+    int told = tell_json(
+        j->c, json_pack("{s:O, s:O}", "images", j->done, "failed", j->failed));
+    return told == EXIT_DONE ? code : told;
+}
+
+static int run(cli *c, const void *args, int count, char **operands)
+{
+    const restore_args *o = args;
+    job j = {.c = c, .out = {c, o->output, kinds, KINDS, 0}};
+    if (!o->output)
+        (void)fvi_fail(c->ctx, FV_EINVAL, "restore: where to? -o FOLDER");
+    if (!o->output || results_choose(&j.out, o->save) != FV_OK) {
+        cli_fail(c);
+        return EXIT_USAGE;
+    }
+    if (c->json) {
+        j.done = json_array();
+        j.failed = json_array();
+    }
+    int code = EXIT_FAILED;
+    bool ready = prepare(&j, o, count, operands) == FV_OK;
+    if (ready)
+        code = inputs_each(c, &j.in, j.failed, restore_one, &j);
+    else
+        cli_fail(c);
+    if (c->json && ready)
+        code = finish_json(&j, code);
+    json_decref(j.done);
+    json_decref(j.failed);
+    inputs_free(c, &j.in);
+    if (j.how.close)
+        j.how.close(&j.how);
+    return code;
+}
+
+const fv_cmd cmd_restore = {
+    .name = "restore",
+    .summary = "take noise and blur out of images",
+    .operands = "IMAGE...",
+    .example = "fovea restore plate/*.tif -o clean --model denoise.fovea",
+    .details =
+        "Images are files, folders or quoted patterns; all z planes, time "
+        "points and channels are restored. For each, the output folder "
+        "receives NAME_restored.tif: numbers in the units of the image, with "
+        "its axes, pixel pitch and channel names. --save adds residual (image "
+        "minus restored: nothing but noise should be left there) and, for "
+        "models trained with --loss laplace, uncertainty. Standard output has "
+        "one line per image: file, seconds.",
+    .options = options,
+    .size = sizeof(restore_args),
+    .min_operands = 1,
+    .max_operands = -1,
+    .run = run,
+};
