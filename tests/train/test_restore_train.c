@@ -1,0 +1,257 @@
+/* Restoration is learned from clean targets, from other shots, from nothing
+ * but noise; fields stay together; a stop changes no bit. */
+#include "train_test.h"
+
+#include "fovea/score.h"
+#include "train/data.h"
+
+enum { LARGE = 64 };
+
+/* Smooth disks, 100 to 300 counts; `shot` 0 is clean, others have Gaussian
+ * noise of 40 counts. */
+static fv_image *field(uint64_t number, uint64_t shot)
+{
+    int64_t dim[2] = {LARGE, LARGE};
+    fv_image *im;
+    fvi_rng where = fvi_rng_new(8, number), noise = fvi_rng_new(9, number);
+    noise.stream += shot << 20;
+    assert_ok(fv_image_new(ctx, FV_F32, "YX", dim, &im));
+    float *x = im->pixels.data;
+    for (int64_t i = 0; i < LARGE * LARGE; i++)
+        x[i] = 100;
+    for (int k = 0; k < 8; k++) {
+        double cy = fvi_rng_between(&where, 0, LARGE);
+        double cx = fvi_rng_between(&where, 0, LARGE);
+        double radius = fvi_rng_between(&where, 5, 10);
+        for (int64_t i = 0; i < LARGE * LARGE; i++) {
+            double d =
+                hypot((double)(i / LARGE) - cy, (double)(i % LARGE) - cx);
+            x[i] = fmaxf(x[i], (float)(100 + 200 / (1 + exp(d - radius))));
+        }
+    }
+    for (int64_t i = 0; shot && i < LARGE * LARGE; i++)
+        x[i] += (float)(40 * fvi_rng_normal(&noise));
+    return im;
+}
+
+static void write_field(const char *folder, const char *name, uint64_t number,
+                        uint64_t shot)
+{
+    fv_image *im = field(number, shot);
+    write_image(folder, name, im);
+    fv_image_free(ctx, im);
+}
+
+/* `shots` noisy images f0_1.tif, ... and a clean f0.tif of each field. */
+static void write_fields(const place *p, int fields, int shots)
+{
+    for (int i = 0; i < fields; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "f%d.tif", i);
+        write_field(p->labels, name, (uint64_t)i, 0);
+        for (int k = 1; k <= shots; k++) {
+            snprintf(name, sizeof name, "f%d_%d.tif", i, k);
+            write_field(p->images, name, (uint64_t)i, (uint64_t)k);
+        }
+    }
+}
+
+static fv_train_options restore_options(const place *p, const char *method)
+{
+    fv_train_options o = quick_options(p);
+    o.task = "restore";
+    o.labels = NULL;
+    o.method = method;
+    if (strcmp(method, "care") == 0)
+        o.targets = p->labels;
+    o.config = "base=8,depth=1";
+    o.crop = 32;
+    o.batch = 4;
+    o.steps = 100;
+    o.epochs = 4;
+    o.lr = 5e-3;
+    o.warmup = 5;
+    return o;
+}
+
+static fv_model *model_in(const char *run)
+{
+    char path[512];
+    fv_model *m;
+    join(path, run, "model.fovea");
+    assert_ok(fv_model_read(ctx, path, &m));
+    return m;
+}
+
+/* How many dB nearer to the truth a field no training saw becomes. */
+static double gain(const char *run, fv_tensor *uncertainty)
+{
+    fv_model *m = model_in(run);
+    fv_image *noisy = field(1000, 1), *clean = field(1000, 0);
+    fv_predictor *p;
+    fv_tensor plane, good;
+    double before, after;
+    assert_ok(fv_image_plane(ctx, noisy, 0, -1, &plane, NULL));
+    assert_ok(fv_predictor_new(ctx, m, (fv_predict_options){0}, &p));
+    assert_ok(fv_restore(ctx, p, plane, 0, &good, uncertainty));
+    plane.ndim = good.ndim = 2; /* one channel */
+    assert_ok(fv_psnr(ctx, clean->pixels, plane, 0, &before));
+    assert_ok(fv_psnr(ctx, clean->pixels, good, 0, &after));
+    fv_predictor_free(p);
+    fv_plane_free(ctx, &plane);
+    fv_plane_free(ctx, &good);
+    fv_image_free(ctx, noisy);
+    fv_image_free(ctx, clean);
+    fv_model_free(ctx, m);
+    return after - before;
+}
+
+static void learns(const char *method, const char *loss, double least)
+{
+    place p = place_new();
+    write_fields(&p, 10, 2);
+    fv_train_options o = restore_options(&p, method);
+    fv_tensor scale;
+    o.loss = loss;
+    assert_ok(fv_train(ctx, &o, p.run, NULL, NULL));
+    double db = gain(p.run, &scale);
+    if (db < least)
+        fail_msg("%s, %s: %.2f dB gained", method, loss, db);
+    if (strcmp(loss, "laplace") == 0) {
+        double sum = 0;
+        for (int64_t i = 0; i < fv_count(scale); i++)
+            sum += ((float *)scale.data)[i] / (double)fv_count(scale);
+        assert_true(sum > 1 && sum < 40); /* counts: less than the noise */
+        fv_plane_free(ctx, &scale);
+    }
+    place_free(&p);
+}
+
+static void every_method_takes_noise_away(void **state)
+{
+    (void)state;
+    learns("care", "plain", 8);
+    learns("care", "laplace", 6);
+    learns("n2n", "plain", 3.5);
+    learns("n2v", "plain", 9);
+    learns("n2v2", "mae", 9);
+}
+
+typedef struct stop {
+    int64_t at;
+} stop;
+
+static void stop_at(void *user, const fv_train_progress *p)
+{
+    const stop *s = user;
+    if (p->step == s->at && !p->end_of_epoch)
+        fv_cancel(ctx);
+}
+
+static void a_stop_changes_nothing(const char *method)
+{
+    place p = place_new();
+    char again[512];
+    join(again, p.root, "again");
+    write_fields(&p, 4, 3);
+    fv_train_options o = restore_options(&p, method);
+    o.steps = 4;
+    o.epochs = 3;
+    assert_ok(fv_train(ctx, &o, p.run, NULL, NULL));
+    stop s = {.at = 6};
+    assert_int_equal(fv_train(ctx, &o, again, stop_at, &s), FV_ECANCEL);
+    fv_uncancel(ctx);
+    fv_fields_default(fv_train_fields, &o);
+    o.resume = 1;
+    assert_ok(fv_train(ctx, &o, again, NULL, NULL));
+    fv_model *a = model_in(p.run), *b = model_in(again);
+    assert_memory_equal(a->params, b->params,
+                        (size_t)fv_param_count(a->graph, 0) * sizeof(float));
+    assert_memory_equal(a->mean, b->mean, sizeof a->mean);
+    fv_model_free(ctx, a);
+    fv_model_free(ctx, b);
+    empty_folder(again);
+    place_free(&p);
+}
+
+static void stopped_runs_end_with_the_same_bits(void **state)
+{
+    (void)state;
+    a_stop_changes_nothing("care");
+    a_stop_changes_nothing("n2n");
+    a_stop_changes_nothing("n2v");
+}
+
+static int roles_of(const fvi_sources *s, const char *field)
+{
+    int roles = 0;
+    for (int64_t i = 0; i < s->count; i++)
+        if (s->item[i].field && strcmp(s->item[i].field, field) == 0)
+            roles |= 1 << s->item[i].role;
+    return roles;
+}
+
+static void shots_of_a_field_stay_together(void **state)
+{
+    (void)state;
+    place p = place_new();
+    write_fields(&p, 8, 3);
+    fv_train_options o = restore_options(&p, "n2n");
+    o.val_fraction = 0.25;
+    o.test_fraction = 0.25;
+    for (int kind = FVI_TARGETS; kind <= FVI_SHOTS; kind++) {
+        fvi_sources s;
+        int count[3] = {0};
+        assert_ok(
+            fvi_sources_find_as(ctx, (fvi_truth)kind, p.images, p.labels, &s));
+        assert_ok(fvi_split(ctx, &o, &s));
+        assert_ok(fvi_sources_check(ctx, &s));
+        for (int i = 0; i < 8; i++) {
+            char name[16];
+            snprintf(name, sizeof name, "f%d", i);
+            int roles = roles_of(&s, name);
+            count[0] += roles == 1 << FVI_FOR_TRAINING;
+            count[1] += roles == 1 << FVI_FOR_VALIDATION;
+            count[2] += roles == 1 << FVI_FOR_TEST;
+        }
+        assert_int_equal(count[0], 4);
+        assert_int_equal(count[1], 2);
+        assert_int_equal(count[2], 2);
+        fvi_sources_free(ctx, &s);
+    }
+    place_free(&p);
+}
+
+static void what_cannot_be_learned_is_refused(void **state)
+{
+    (void)state;
+    place p = place_new();
+    write_fields(&p, 4, 2);
+    fv_train_options o = restore_options(&p, "care");
+    o.targets = NULL;
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL, "targets");
+    o = restore_options(&p, "n2v");
+    o.targets = p.labels;
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL, "alone");
+    o = restore_options(&p, "care");
+    o.loss = "dice";
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL, "mae");
+    o = restore_options(&p, "care");
+    write_field(p.images, "g0_1.tif", 20, 1);
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL, "g0");
+    o = restore_options(&p, "n2n");
+    o.val_fraction = 0;
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL, "only shot");
+    place_free(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_method_takes_noise_away),
+        cmocka_unit_test(stopped_runs_end_with_the_same_bits),
+        cmocka_unit_test(shots_of_a_field_stay_together),
+        cmocka_unit_test(what_cannot_be_learned_is_refused),
+    };
+    return cmocka_run_group_tests(tests, setup, close_context);
+}
