@@ -28,6 +28,7 @@ typedef struct fv_model {
                              the training set, per channel                  */
     double percentile[2]; /* normalisation, e.g. 1 and 99.8                 */
     double mean[FV_MAX_CHANNELS], deviation[FV_MAX_CHANNELS]; /* mean_std   */
+    int side;           /* classify: px of the square a picture is fitted to */
     double diameter;    /* median object diameter trained on, px; 0: none */
     double pitch_um[2]; /* range of pixel pitch trained on; 0: unknown    */
 
@@ -142,6 +143,29 @@ FV_NODISCARD FV_API fv_status fv_restore(fv_ctx *ctx, fv_predictor *p,
 FV_NODISCARD FV_API fv_status fv_segment(fv_ctx *ctx, fv_predictor *p,
                                          fv_tensor plane, int rgb,
                                          fv_tensor *labels, int64_t *count);
+
+/* ---- classification ---- */
+
+/* A model for classification, planned for one picture at a time. */
+typedef struct fv_classifier fv_classifier;
+FV_NODISCARD FV_API fv_status fv_classifier_new(fv_ctx *ctx, const fv_model *m,
+                                                const char *backend,
+                                                fv_classifier **out);
+FV_API void fv_classifier_free(fv_classifier *c); /* NULL is fine */
+
+/* Numbers that the last layer sees: the length of an embedding. */
+FV_API int fv_classifier_features(const fv_classifier *c);
+
+/*
+ * The probability of each class for `plane` f32 (H,W,C) as recorded: it is
+ * brought to the model's channels and range, its shorter side to m->side, and
+ * the middle is taken. `probability` receives m->classes numbers, `features`
+ * (may be NULL) fv_classifier_features. Networks that answer pixel by pixel
+ * are averaged over the picture. FV_ESHAPE, FV_ENOMEM.
+ */
+FV_NODISCARD FV_API fv_status fv_classify(fv_ctx *ctx, fv_classifier *c,
+                                          fv_tensor plane, int rgb,
+                                          float *probability, float *features);
 
 FV_C_END
 

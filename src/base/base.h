@@ -102,6 +102,8 @@ typedef struct fvi_names {
     size_t count;
 } fvi_names;
 fv_status fvi_list_folder(fv_ctx *ctx, const char *path, fvi_names *out);
+/* The same of the folders in a folder. */
+fv_status fvi_list_subfolders(fv_ctx *ctx, const char *path, fvi_names *out);
 void fvi_names_free(fv_ctx *ctx, fvi_names *names);
 /* "folder/name", fvi_alloc'ed; NULL when out of memory. */
 char *fvi_path_join(fv_ctx *ctx, const char *folder, const char *name);

@@ -70,13 +70,15 @@ static fv_status add_name(fv_ctx *ctx, fvi_names *n, size_t *room,
     return n->name[n->count] ? (n->count++, FV_OK) : FV_ENOMEM;
 }
 
-static bool names_a_file(DIR *dir, const char *name)
+static bool is_kind(DIR *dir, const char *name, mode_t kind)
 {
     struct stat st;
-    return fstatat(dirfd(dir), name, &st, 0) == 0 && S_ISREG(st.st_mode);
+    return fstatat(dirfd(dir), name, &st, 0) == 0 &&
+           (st.st_mode & S_IFMT) == kind;
 }
 
-fv_status fvi_list_folder(fv_ctx *ctx, const char *path, fvi_names *out)
+static fv_status list(fv_ctx *ctx, const char *path, mode_t kind,
+                      fvi_names *out)
 {
     DIR *dir = opendir(path);
     if (!dir)
@@ -87,7 +89,7 @@ fv_status fvi_list_folder(fv_ctx *ctx, const char *path, fvi_names *out)
     fv_status status = FV_OK;
     struct dirent *entry;
     while (status == FV_OK && (entry = readdir(dir)) != NULL)
-        if (entry->d_name[0] != '.' && names_a_file(dir, entry->d_name))
+        if (entry->d_name[0] != '.' && is_kind(dir, entry->d_name, kind))
             status = add_name(ctx, &names, &room, entry->d_name);
     closedir(dir);
     if (status != FV_OK) {
@@ -98,6 +100,16 @@ fv_status fvi_list_folder(fv_ctx *ctx, const char *path, fvi_names *out)
         qsort(names.name, names.count, sizeof *names.name, by_natural_order);
     *out = names;
     return FV_OK;
+}
+
+fv_status fvi_list_folder(fv_ctx *ctx, const char *path, fvi_names *out)
+{
+    return list(ctx, path, S_IFREG, out);
+}
+
+fv_status fvi_list_subfolders(fv_ctx *ctx, const char *path, fvi_names *out)
+{
+    return list(ctx, path, S_IFDIR, out);
 }
 
 void fvi_names_free(fv_ctx *ctx, fvi_names *names)

@@ -10,6 +10,7 @@
 
 /* The members of a model that "fovea.input" and "fovea.output" hold. */
 typedef struct fvi_settings {
+    int side;
     double percentile_low, percentile_high, diameter;
     double pitch_um_low, pitch_um_high;
     const char *axes;
@@ -21,8 +22,8 @@ typedef struct fvi_settings {
 } fvi_settings;
 
 extern const fv_field fvi_input_fields[], fvi_output_fields[];
-/* Whether a model for `task` writes this one of fvi_output_fields. */
-bool fvi_output_has(const char *task, const char *member);
+/* Whether a model for `task` writes this member. */
+bool fvi_task_has(const char *task, const char *member);
 
 /* Text in it is borrowed from `m`. */
 fvi_settings fvi_settings_of(const fv_model *m);

@@ -17,7 +17,7 @@ static void add_object(fvi_text *t, const fv_field *fields, const void *options,
         const char *at = (const char *)options + f->offset;
         bool number = f->kind == FV_KIND_INT || f->kind == FV_KIND_REAL ||
                       f->kind == FV_KIND_FLAG;
-        if (task && !fvi_output_has(task, f->name))
+        if (task && !fvi_task_has(task, f->name))
             continue;
         if (!number && !*(const char *const *)(const void *)at)
             continue;
@@ -190,7 +190,7 @@ static fv_status write_notes(fv_ctx *ctx, const char *path, const fv_model *m,
     fvi_text *all[] = {&t.config, &t.input, &t.output, &t.statistics,
                        &t.classes};
     add_object(&t.config, m->arch->fields, m->config, NULL);
-    add_object(&t.input, fvi_input_fields, &s, NULL);
+    add_object(&t.input, fvi_input_fields, &s, m->task);
     add_object(&t.output, fvi_output_fields, &s, m->task);
     fv_status status = fvi_statistics_text(ctx, m, &t.statistics);
     if (status == FV_OK)

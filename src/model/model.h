@@ -35,6 +35,15 @@ fv_status fvi_range_of(fv_ctx *ctx, const fv_model *m, fv_tensor plane, int rgb,
 /* FV_EINVAL unless `task` is what the model is for. */
 fv_status fvi_model_wants(fv_ctx *ctx, const fv_model *m, const char *task);
 
+/* A copy of f32 (H,W,C) with the shorter side `side`, in proportion. */
+fv_status fvi_fit(fv_ctx *ctx, fv_tensor plane, int64_t side, fv_tensor *out);
+
+/* prepare.c: a copy with the channels of the model; one stays one, and RGB
+ * becomes its mean for a model of one channel. The caller frees it with
+ * fv_plane_free. FV_ESHAPE when they do not fit. */
+fv_status fvi_match_channels(fv_ctx *ctx, const fv_model *m, fv_tensor plane,
+                             int rgb, fv_tensor *out);
+
 void fvi_classes_free(fv_ctx *ctx, fv_model *m);
 
 /* As fv_segment; `*maps` (may be NULL) receives the network's answer, too. */

@@ -58,6 +58,13 @@ static fv_status with_channels(fv_ctx *ctx, fv_tensor plane, int64_t want,
     return status;
 }
 
+fv_status fvi_match_channels(fv_ctx *ctx, const fv_model *m, fv_tensor plane,
+                             int rgb, fv_tensor *out)
+{
+    FV_TRY(check_plane(ctx, m, plane, rgb));
+    return with_channels(ctx, plane, fv_channels(m->graph, m->image), out);
+}
+
 static int64_t scaled(int64_t extent, double scale)
 {
     double n = floor((double)extent * scale + 0.5);
@@ -86,9 +93,8 @@ fv_status fvi_prepare(fv_ctx *ctx, const fv_predictor *p, fv_tensor plane,
                       int rgb, fvi_range *range, fv_tensor *out)
 {
     const fv_model *m = p->model;
-    FV_TRY(check_plane(ctx, m, plane, rgb));
     fv_tensor copy;
-    FV_TRY(with_channels(ctx, plane, fv_channels(m->graph, m->image), &copy));
+    FV_TRY(fvi_match_channels(ctx, m, plane, rgb, &copy));
     fv_status status = fvi_range_of(ctx, m, copy, rgb, range);
     if (status == FV_OK)
         status = fv_rescale(ctx, copy, range->low, range->high, 0);

@@ -15,6 +15,8 @@ const fv_field fvi_input_fields[] = {
             "percentile that becomes 0"),
     FV_REAL(fvi_settings, percentile_high, 99.8, 0, 100, "%",
             "percentile that becomes 1"),
+    FV_INT(fvi_settings, side, 0, 0, 65536, "px",
+           "classify: square that pictures are fitted to"),
     FV_REAL(fvi_settings, diameter, 0, 0, 1e6, "px",
             "median diameter of the objects trained on; 0: unknown"),
     FV_REAL(fvi_settings, pitch_um_low, 0, 0, 1e6, "um",
@@ -40,14 +42,22 @@ const fv_field fvi_output_fields[] = {
     FV_END,
 };
 
-bool fvi_output_has(const char *task, const char *member)
+/* Members that only some tasks have; all others belong to every task. */
+static const struct {
+    const char *member, *task;
+} particular[] = {
+    {"target", "segment"},     {"threshold", "segment"},
+    {"seed", "segment"},       {"min_area", "segment"},
+    {"fill_holes", "segment"}, {"uncertainty", "restore"},
+    {"side", "classify"},
+};
+
+bool fvi_task_has(const char *task, const char *member)
 {
-    bool scales = strcmp(member, "uncertainty") == 0;
-    if (strcmp(member, "task") == 0)
-        return true;
-    return strcmp(task, "segment") == 0
-               ? !scales
-               : strcmp(task, "restore") == 0 && scales;
+    for (size_t i = 0; i < sizeof particular / sizeof *particular; i++)
+        if (strcmp(particular[i].member, member) == 0)
+            return strcmp(particular[i].task, task) == 0;
+    return true;
 }
 
 static const char *axes_of(const fv_model *m)
@@ -60,6 +70,7 @@ fvi_settings fvi_settings_of(const fv_model *m)
 {
     int64_t area = m->decode.min_area;
     return (fvi_settings){
+        .side = m->side,
         .percentile_low = m->percentile[0],
         .percentile_high = m->percentile[1],
         .diameter = m->diameter,
@@ -103,6 +114,7 @@ fv_status fvi_settings_apply(fv_ctx *ctx, const fvi_settings *s, fv_model *m)
     if (s->normalize && s->normalize != m->normalize)
         snprintf(m->normalize, sizeof m->normalize, "%s", s->normalize);
     m->uncertainty = s->uncertainty;
+    m->side = s->side;
     m->percentile[0] = s->percentile_low;
     m->percentile[1] = s->percentile_high;
     m->diameter = s->diameter;

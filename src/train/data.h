@@ -26,6 +26,8 @@ typedef struct fvi_source {
     char *stem, *image;
     char *labels; /* NULL: there is none */
     char *field;  /* images of one field stay in one part; NULL: the only one */
+    int64_t category; /* class number                                         */
+    int64_t at;       /* of an idx file: which entry                          */
     fvi_role role;
 } fvi_source;
 
@@ -45,12 +47,16 @@ fv_status fvi_sources_find_as(fv_ctx *ctx, fvi_truth truth, const char *images,
                               const char *files, fvi_sources *out);
 /* "NAME_12" -> 4: the length without a number at the end. */
 size_t fvi_field_length(const char *stem);
+/* Takes over `stem` and `image` (fvi_alloc'ed) when it succeeds. */
+fv_status fvi_sources_add(fv_ctx *ctx, fvi_sources *s, char *stem, char *image);
+/* The image files of a folder, not yet paired. */
+fv_status fvi_sources_list(fv_ctx *ctx, const char *folder, fvi_sources *out);
 void fvi_sources_free(fv_ctx *ctx, fvi_sources *s);
 
 /* FV_EINVAL names the first used image without its truth. */
 fv_status fvi_sources_check(fv_ctx *ctx, const fvi_sources *s);
 
-/* Gives every source its role by csv, or by seed. */
+/* Gives every source its role by csv, or those for training by seed. */
 fv_status fvi_split(fv_ctx *ctx, const fv_train_options *o, fvi_sources *s);
 
 /* Reads the sources with `role`; channels 0: as the images. */

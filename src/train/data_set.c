@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-enum { WINDOWS_PER_IMAGE = 4 };
-
 /* ---- finding ---- */
 
 static fv_status note_names(const fvi_sources *s, fvi_role role, json_t *to,
@@ -82,8 +80,10 @@ static int64_t add_windows(const fvi_run *r, int64_t i, fvi_window_at *out)
     const int64_t *dim = r->val[i].plane.dim;
     int64_t side = r->o.crop;
     int64_t ny = (dim[0] + side - 1) / side, nx = (dim[1] + side - 1) / side;
+    if (r->task->windows == 1)
+        ny = nx = 1;
     int64_t all = ny * nx;
-    int64_t n = all < WINDOWS_PER_IMAGE ? all : WINDOWS_PER_IMAGE;
+    int64_t n = all < r->task->windows ? all : r->task->windows;
     for (int64_t k = 0; k < n; k++) {
         int64_t at = k * all / n;
         out[k] = (fvi_window_at){.pair = i,
@@ -95,7 +95,7 @@ static int64_t add_windows(const fvi_run *r, int64_t i, fvi_window_at *out)
 
 fv_status fvi_run_windows(fvi_run *r)
 {
-    size_t most = (size_t)r->val_count * WINDOWS_PER_IMAGE;
+    size_t most = (size_t)(r->val_count * r->task->windows);
     r->window = fvi_calloc(r->ctx, most, sizeof *r->window);
     if (!r->window)
         return FV_ENOMEM;

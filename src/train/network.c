@@ -58,7 +58,7 @@ static fv_status suggest_settings(fvi_run *r, const fv_arch *arch, void *config)
     char words[160];
     if (!r->task->settings)
         return FV_OK;
-    snprintf(words, sizeof words, "%s", r->task->settings(r));
+    r->task->settings(r, words);
     return suggest(r->ctx, arch, words, config);
 }
 

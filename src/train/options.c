@@ -4,7 +4,8 @@
 #define T fv_train_options
 
 const fv_field fv_train_fields[] = {
-    FV_CHOICE(T, task, "segment", "segment|restore", "what the network is for"),
+    FV_CHOICE(T, task, "segment", "segment|restore|classify",
+              "what the network is for"),
     FV_PATH(T, images, NULL, "folder of images"),
     FV_PATH(T, labels, NULL,
             "folder of label images with the same names; without it they are "

@@ -69,6 +69,7 @@ struct fvi_run {
     void *user;
 
     const fvi_task *task;
+    fvi_names classes;                /* of classification, in natural order */
     fvi_sources sources, val_sources; /* val: with a folder of its own */
     fv_pair *train, *val;
     int64_t train_count, val_count, test_count;

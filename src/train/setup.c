@@ -139,6 +139,10 @@ static fv_status make_network(fvi_run *r)
                        ? r->model->arch->multiple(r->model->config)
                        : 1;
     r->o.crop = (int)round_up(r->o.crop, multiple);
+    int64_t fixed = fv_shape(r->model->graph, r->model->image).dim[1];
+    if (fixed > 0)
+        r->o.crop = (int)fixed;
+    r->model->side = r->o.crop;
     FV_TRY(fvi_net_build(r, &r->net));
     r->count = fv_param_count(r->net.graph, 0);
     return FV_OK;
@@ -181,6 +185,7 @@ void fvi_run_close(fvi_run *r)
     fv_graph_free(r->net.graph);
     fv_model_free(ctx, r->init);
     fv_model_free(ctx, r->model);
+    fvi_names_free(ctx, &r->classes);
     fvi_sources_free(ctx, &r->sources);
     fvi_sources_free(ctx, &r->val_sources);
     fv_pairs_free(ctx, r->train, r->train_count);

@@ -15,7 +15,7 @@ static bool is_labels(const char *stem)
     return ends_with(stem, "_masks") || ends_with(stem, "_labels");
 }
 
-static fv_status add(fv_ctx *ctx, fvi_sources *s, char *stem, char *image)
+fv_status fvi_sources_add(fv_ctx *ctx, fvi_sources *s, char *stem, char *image)
 {
     if (s->count == s->room) {
         int64_t wider = s->room ? 2 * s->room : 64;
@@ -36,7 +36,7 @@ static fv_status add_file(fv_ctx *ctx, fvi_sources *s, const char *folder,
 {
     char *stem = fvi_path_stem(ctx, name);
     char *path = stem ? fvi_path_join(ctx, folder, name) : NULL;
-    fv_status status = path ? add(ctx, s, stem, path) : FV_ENOMEM;
+    fv_status status = path ? fvi_sources_add(ctx, s, stem, path) : FV_ENOMEM;
     if (status != FV_OK) {
         fvi_free(ctx, stem);
         fvi_free(ctx, path);
@@ -45,7 +45,7 @@ static fv_status add_file(fv_ctx *ctx, fvi_sources *s, const char *folder,
 }
 
 /* All image files of `folder`; `image` is their path. */
-static fv_status list(fv_ctx *ctx, const char *folder, fvi_sources *out)
+fv_status fvi_sources_list(fv_ctx *ctx, const char *folder, fvi_sources *out)
 {
     fvi_names names;
     FV_TRY(fvi_list_folder(ctx, folder, &names));
@@ -184,9 +184,9 @@ static fv_status attach_all(fv_ctx *ctx, const char *images, const char *labels,
                             fvi_sources *s)
 {
     fvi_sources truth = {0}, all = {0};
-    fv_status status = list(ctx, images, &all);
+    fv_status status = fvi_sources_list(ctx, images, &all);
     if (status == FV_OK && labels)
-        status = list(ctx, labels, &truth);
+        status = fvi_sources_list(ctx, labels, &truth);
     sort(&all);
     sort(&truth);
     if (status == FV_OK)
@@ -211,7 +211,7 @@ fv_status fvi_sources_find_as(fv_ctx *ctx, fvi_truth truth, const char *images,
                               const char *labels, fvi_sources *out)
 {
     fvi_sources s = {.truth = truth};
-    fv_status status = list(ctx, images, &s);
+    fv_status status = fvi_sources_list(ctx, images, &s);
     if (truth == FVI_LABELS)
         drop_labels(ctx, &s);
     if (status == FV_OK && s.count == 0)

@@ -62,7 +62,7 @@ static fv_status split_by_seed(fv_ctx *ctx, const fv_train_options *o,
         return FV_ENOMEM;
     int64_t n = 0;
     for (int64_t i = 0; i < s->count; i++)
-        if (s->item[i].role != FVI_UNUSED)
+        if (s->item[i].role == FVI_FOR_TRAINING)
             t[n++] = (ticket){.number = draw(o->seed, field_of(&s->item[i])),
                               .source = &s->item[i]};
     qsort(t, (size_t)n, sizeof *t, by_number);

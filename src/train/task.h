@@ -10,8 +10,9 @@
 #include "train/run.h"
 
 struct fvi_task {
-    const char *name;  /* "segment": the option and the model file's word */
-    const char *noun;  /* "segmentation", for the title of the card        */
+    const char *name; /* "segment": the option and the model file's word */
+    const char *noun; /* "segmentation", for the title of the card        */
+    int windows; /* of a validation image at most; 1: its middle          */
     const char *score; /* column of history.csv with the validation score */
 
     /* Options: those that contradict each other; what is left open. */
@@ -31,7 +32,7 @@ struct fvi_task {
     fv_status (*aim)(fvi_run *r, const fv_model *old, int *maps, bool *same);
     /* Settings that a new network of r->o.arch has unless the user says so;
      * those it lacks are passed over. "residual=1,...". NULL: none. */
-    const char *(*settings)(const fvi_run *r);
+    void (*settings)(const fvi_run *r, char words[160]);
     /* What the model file says about the answer: into r->model. */
     fv_status (*mark)(fvi_run *r);
     /* The inputs "target" and "weight" and the loss on n->answer; spatial
@@ -70,7 +71,7 @@ struct fvi_task {
     void (*describe)(const fvi_run *r, fvi_text *title, json_t *data);
 };
 
-extern const fvi_task fvi_task_segment, fvi_task_restore;
+extern const fvi_task fvi_task_segment, fvi_task_restore, fvi_task_classify;
 
 /* FV_EINVAL: the sentence lists what there is. */
 fv_status fvi_task_find(fv_ctx *ctx, const char *name, const fvi_task **out);
@@ -113,6 +114,18 @@ fv_status fvi_measure_objects(fv_ctx *ctx, const fv_pair *pairs, int64_t count,
 fv_status fvi_measure_planes(fvi_run *r);
 /* Brings planes and targets into the range of the model. */
 fv_status fvi_normalize_pairs(fvi_run *r, fv_pair *pairs, int64_t count);
+
+/* ---- of classification ---- */
+
+/* classify_find.c: images in folders named after their classes, in a table, or
+ * in the files of MNIST: r->sources with categories, r->classes. */
+fv_status fvi_classify_find(fvi_run *r);
+/* classify_idx.c: true when `folder` holds files of MNIST. */
+fv_status fvi_idx_find(fvi_run *r, const char *folder, bool *found);
+fv_status fvi_idx_pair(fv_ctx *ctx, const fvi_source *s, const void *idx,
+                       int channels, fv_pair *out);
+/* classify_read.c: pictures with the shorter side r->o.crop. */
+fv_status fvi_classify_read(fvi_run *r);
 
 /* ---- of restoration ---- */
 

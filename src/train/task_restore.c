@@ -79,11 +79,12 @@ static fv_status aim(fvi_run *r, const fv_model *old, int *maps, bool *same)
 }
 
 /* A spot the network could copy through would not be blind for long. */
-static const char *settings(const fvi_run *r)
+static void settings(const fvi_run *r, char words[160])
 {
-    return is_method(r, "n2v2") ? "residual=0,top_skip=0,blur_pool=1"
-           : is_blind(r)        ? "residual=0"
-                                : "residual=1";
+    snprintf(words, 160, "%s",
+             is_method(r, "n2v2") ? "residual=0,top_skip=0"
+             : is_blind(r)        ? "residual=0"
+                                  : "residual=1");
 }
 
 static fv_status mark(fvi_run *r)
@@ -131,6 +132,7 @@ static void describe(const fvi_run *r, fvi_text *title, json_t *data)
 const fvi_task fvi_task_restore = {
     .name = "restore",
     .noun = "restoration",
+    .windows = 4,
     .score = "val_psnr",
     .check = check,
     .find = fvi_restore_find,

@@ -176,6 +176,7 @@ static void describe(const fvi_run *r, fvi_text *title, json_t *data)
 const fvi_task fvi_task_segment = {
     .name = "segment",
     .noun = "segmentation",
+    .windows = 4,
     .score = "val_ap50",
     .check = check,
     .find = find,
