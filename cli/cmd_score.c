@@ -20,9 +20,12 @@ static int run(cli *c, const void *args, int count, char **operands)
     (void)count;
     const char *kind = operands[0];
     bool segment = strcmp(kind, "segment") == 0;
+    if (strcmp(kind, "classify") == 0)
+        return score_classify(c, operands[1], operands[2]);
     if (!segment && strcmp(kind, "restore") != 0) {
         (void)fvi_fail(c->ctx, FV_EINVAL,
-                       "score: '%s' is not one of segment, restore", kind);
+                       "score: '%s' is not one of segment, restore, classify",
+                       kind);
         cli_fail(c);
         return EXIT_USAGE;
     }
@@ -39,7 +42,7 @@ static int run(cli *c, const void *args, int count, char **operands)
 const fv_cmd cmd_score = {
     .name = "score",
     .summary = "judge predictions against the truth",
-    .operands = "segment|restore PREDICTIONS TRUTH",
+    .operands = "segment|restore|classify PREDICTIONS TRUTH",
     .example = "fovea score segment results truth --json",
     .details =
         "Two folders whose files belong together by name (NAME, NAME_labels, "
@@ -48,7 +51,9 @@ const fv_cmd cmd_score = {
         "negatives are pooled over images, with the mean over images beside; "
         "then the mean of AP over these thresholds, the aggregated Jaccard "
         "index, boundary F, and how many objects were missed, split, merged "
-        "or invented. restore: PSNR, scale-invariant PSNR, SSIM, MS-SSIM (from "
+        "or invented. classify: the table that fovea classify wrote against a "
+        "table with the columns id and class, or folders named after classes. "
+        "restore: PSNR, scale-invariant PSNR, SSIM, MS-SSIM (from "
         "161 px), NRMSE, MAE, Pearson's correlation, the period up to which "
         "rings of the spectrum agree (FRC at 1/7), and how far what is left is "
         "from white (autocorrelation at lags 1 to 4 px; 0 is white), of each "

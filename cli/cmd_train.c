@@ -253,8 +253,9 @@ const fv_cmd cmd_train = {
         "Task segment: an image is paired with the label image of the same "
         "name in the label folder, or with NAME_masks or NAME_labels. Task "
         "restore: with the target of the same name (care, n2n), with NAME_2, "
-        "NAME_3 (n2n without targets), or with nothing (n2v). The folder of "
-        "the "
+        "NAME_3 (n2n without targets), or with nothing (n2v). Task classify: "
+        "each folder in the image folder is a class, maybe within folders "
+        "train, val and test. The folder of the "
         "run receives run.json (every option), history.csv, progress.svg, "
         "model.fovea (the best on validation images, with thresholds tuned "
         "there) and last.ckpt. Ctrl-C stops; --resume goes on bit for bit.",

@@ -29,6 +29,8 @@ typedef struct score_args {
     double iou, tolerance, range;
 } score_args;
 
+/* A table of fovea classify against a table or folders named after classes. */
+int score_classify(cli *c, const char *pred, const char *truth);
 int score_segment(cli *c, const score_args *o, const score_pairs *p);
 int score_restore(cli *c, const score_args *o, const score_pairs *p);
 

@@ -38,7 +38,7 @@ BELOW = {
 PUBLIC = {
     "status": "base", "field": "base", "tensor": "tensor", "graph": "op",
     "plan": "graph", "loss": "nn", "optim": "nn", "arch": "nn",
-    "image": "image", "segment": "task", "score": "task", "synth": "task",
+    "image": "image", "segment": "task", "score": "task", "class_score": "task", "synth": "task",
     "stars": "task", "flows": "task",
     "model": "model", "augment": "train", "train": "train", "fovea": "cli",
 }

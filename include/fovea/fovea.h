@@ -3,6 +3,7 @@
 
 #include "fovea/arch.h"
 #include "fovea/augment.h"
+#include "fovea/class_score.h"
 #include "fovea/field.h"
 #include "fovea/flows.h"
 #include "fovea/graph.h"

@@ -1,0 +1,39 @@
+#ifndef FVI_FACTS_H
+#define FVI_FACTS_H
+
+/* Tables with a first row of names, and which picture shows which class. */
+
+#include "cmd.h"
+
+/* A table with tabs, or else commas, in memory; cells point into `text`. */
+typedef struct grid {
+    char *text, **cell;
+    size_t rows, columns;
+} grid;
+
+/* FV_EFORMAT: no rows, or rows of different lengths. Free with grid_free. */
+fv_status grid_read(fv_ctx *ctx, const char *path, grid *out);
+void grid_free(fv_ctx *ctx, grid *g);
+const char *cell_at(const grid *g, size_t row, size_t column);
+
+/* What is known of one picture: "cell1.png" or "RBC/cell1.png". */
+typedef struct fact {
+    char *name, *label;
+} fact;
+
+typedef struct facts {
+    fact *item; /* by stem */
+    size_t count, room;
+} facts;
+
+/* From a table with the columns id (or file) and class, or a folder with a
+ * folder for each class. FV_EINVAL when there are none. Free with facts_free,
+ * also after a failure. */
+fv_status facts_read(fv_ctx *ctx, const char *path, facts *out);
+void facts_free(fv_ctx *ctx, facts *f);
+
+/* The fact about the picture `path`: the only one of its stem, or the one whose
+ * folder is also that of the path. NULL: none, or which one is not clear. */
+const fact *facts_find(const facts *f, const char *path);
+
+#endif
