@@ -146,6 +146,37 @@ static void show_card(const char *text)
     json_decref(card);
 }
 
+static void show_range(const fv_model *m)
+{
+    if (strcmp(m->normalize, "mean_std") != 0) {
+        printf("percentiles\t%g %% to 0, %g %% to 1\n", m->percentile[0],
+               m->percentile[1]);
+        return;
+    }
+    for (int c = 0; c < fv_channels(m->graph, m->image); c++)
+        printf("channel %d\tmean %g, deviation %g\n", c + 1, m->mean[c],
+               m->deviation[c]);
+}
+
+static void show_task(const fv_model *m)
+{
+    printf("task\t%s\n", m->task);
+    if (strcmp(m->task, "restore") == 0) {
+        printf("uncertainty\t%s\n", m->uncertainty ? "yes" : "no");
+    } else if (strcmp(m->task, "classify") == 0) {
+        printf("side\t%d px\nclasses", m->side);
+        for (int k = 0; k < m->classes; k++)
+            printf("\t%s", m->class_names[k]);
+        putchar('\n');
+    } else {
+        printf("target\t%s\nthreshold\t%g\nseed\t%g\nmin_area\t%lld px\n"
+               "fill_holes\t%s\n",
+               fv_target_name(m->target), m->decode.threshold, m->decode.seed,
+               (long long)m->decode.min_area,
+               m->decode.fill_holes ? "yes" : "no");
+    }
+}
+
 static void show_model(const char *path, const fv_model *m)
 {
     char count[32];
@@ -155,17 +186,12 @@ static void show_model(const char *path, const fv_model *m)
     show_config(m);
     printf("parameters\t%s\nchannels\t%d\n", count,
            fv_channels(m->graph, m->image));
-    printf("percentiles\t%g %% to 0, %g %% to 1\n", m->percentile[0],
-           m->percentile[1]);
+    show_range(m);
     if (m->diameter > 0)
         printf("diameter\t%g px\n", m->diameter);
     if (m->pitch_um[1] > 0)
         printf("pitch\t%g to %g um\n", m->pitch_um[0], m->pitch_um[1]);
-    printf("task\t%s\ntarget\t%s\nthreshold\t%g\nseed\t%g\nmin_area\t%lld "
-           "px\nfill_holes\t%s\n",
-           m->task, fv_target_name(m->target), m->decode.threshold,
-           m->decode.seed, (long long)m->decode.min_area,
-           m->decode.fill_holes ? "yes" : "no");
+    show_task(m);
     printf("check\t%s\n", m->check_input.data ? "yes" : "no");
     show_card(m->card);
 }

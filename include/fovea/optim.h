@@ -22,6 +22,8 @@ typedef struct fv_optim {
     double eps;          /* added to the root                     1e-8    */
     double weight_decay; /* l                                     0       */
     double clip;         /* global gradient norm; 0: off          0       */
+    const float *rate;   /* for each of fv_param_list_size: times lr; 0 leaves
+                          it alone and out of |g|; NULL: all 1           */
 } fv_optim;
 
 FV_API fv_optim fv_optim_default(void);

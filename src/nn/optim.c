@@ -63,12 +63,19 @@ static double square_sum(const float *g, int64_t n, int threads)
     return sum;
 }
 
-static double gradient_norm(const fv_graph *graph, const float *g, int threads)
+/* 0: not trained, or frozen. */
+static float rate_of(const fv_optim *o, fv_param p, int i)
+{
+    return !p.trained ? 0 : o->rate ? o->rate[i] : 1;
+}
+
+static double gradient_norm(const fv_graph *graph, const fv_optim *o,
+                            const float *g, int threads)
 {
     double sum = 0;
     for (int i = 0; i < fv_param_list_size(graph); i++) {
         fv_param p = fv_param_at(graph, i);
-        if (p.trained)
+        if (rate_of(o, p, i) > 0)
             sum += square_sum(g + p.offset, p.count, threads);
     }
     return sqrt(sum);
@@ -181,7 +188,7 @@ fv_status fv_optim_step(fv_ctx *ctx, const fv_graph *graph, const fv_optim *o,
                         "optimizer step %lld, expected 1 for the first",
                         (long long)t);
     int threads = fv_threads(ctx);
-    double length = gradient_norm(graph, g, threads);
+    double length = gradient_norm(graph, o, g, threads);
     if (norm)
         *norm = length;
     if (!isfinite(length))
@@ -191,9 +198,11 @@ fv_status fv_optim_step(fv_ctx *ctx, const fv_graph *graph, const fv_optim *o,
     for (int i = 0; i < fv_param_list_size(graph); i++) {
         fv_param p = fv_param_at(graph, i);
         rule_args mine = args;
+        float rate = rate_of(o, p, i);
         if (!p.decayed)
             mine.decay = 0;
-        if (p.trained)
+        mine.lr *= rate;
+        if (rate > 0)
             step_param(&mine, rules[o->rule], p, threads, w, g, m1, m2);
     }
     return FV_OK;

@@ -137,6 +137,7 @@ static fv_status one_step(fvi_run *r)
         copy_buffers(r, r->buffers, r->w);
         return status;
     }
+    fvi_keep_frozen(r, r->buffers, r->w);
     s->loss_sum += loss;
     s->norm_sum += norm;
     s->at++;

@@ -82,6 +82,7 @@ struct fvi_run {
     fvi_net net;
     fvi_batch batch;
     fv_optim optim;
+    float *rate; /* by parameter, or NULL */
     fv_schedule schedule;
     int64_t count, steps; /* parameters; steps per epoch */
     float *w, *g, *m1, *m2, *best;
@@ -129,6 +130,11 @@ fv_status fvi_batch_cut(fvi_run *r, const fvi_window_at *at, int64_t count,
 
 /* validate.c: loss and score on the validation windows. */
 fv_status fvi_validate(fvi_run *r, double *loss, double *score);
+
+/* rates.c: r->rate by the options freeze and layer_decay; after a step, the
+ * buffers of what is frozen as they were `before`. */
+fv_status fvi_make_rates(fvi_run *r);
+void fvi_keep_frozen(const fvi_run *r, const float *before, float *w);
 
 /* checkpoint.c */
 fv_status fvi_checkpoint_write(fvi_run *r);

@@ -165,6 +165,7 @@ fv_status fvi_run_open(fvi_run *r, const fv_train_options *o)
     FV_TRY(fvi_run_windows(r));
     describe_input(r);
     FV_TRY(make_rules(r));
+    FV_TRY(fvi_make_rates(r));
     FV_TRY(make_vectors(r));
     FV_TRY(fvi_batch_open(r));
     FV_TRY(make_plan(r));
@@ -190,6 +191,7 @@ void fvi_run_close(fvi_run *r)
     fvi_sources_free(ctx, &r->val_sources);
     fv_pairs_free(ctx, r->train, r->train_count);
     fv_pairs_free(ctx, r->val, r->val_count);
+    fvi_free(ctx, r->rate);
     fvi_free(ctx, r->window);
     fvi_free(ctx, r->row);
     json_decref(r->names);
