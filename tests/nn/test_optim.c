@@ -190,6 +190,30 @@ static void names_are_found(void **state)
     assert_int_equal(fv_schedule_find(ctx, "cycle", &kind), FV_EINVAL);
 }
 
+/* A rate per parameter: half the step, none at all, and no part of |g|. */
+static void rates_scale_steps(void **state)
+{
+    (void)state;
+    float a[COUNT] = {0}, b[COUNT] = {0}, g[COUNT], m1[COUNT] = {0}, m2[COUNT];
+    const float rate[2] = {0.5F, 0}; /* of weight (12) and bias (3) */
+    double norm = 0, square = 0;
+    memset(m2, 0, sizeof m2);
+    load(numbers("given", "g"), g);
+    fv_optim o = fv_optim_default();
+    o.rule = FV_SGD;
+    o.lr = 0.5;
+    assert_int_equal(fv_optim_step(ctx, graph, &o, 1, a, g, m1, m2, NULL),
+                     FV_OK);
+    o.rate = rate;
+    assert_int_equal(fv_optim_step(ctx, graph, &o, 1, b, g, m1, m2, &norm),
+                     FV_OK);
+    for (int i = 0; i < COUNT; i++) {
+        assert_near(b[i], i < 12 ? 0.5F * a[i] : 0, 0);
+        square += i < 12 ? (double)g[i] * (double)g[i] : 0;
+    }
+    assert_near(norm, sqrt(square), 1e-9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +224,7 @@ int main(void)
         cmocka_unit_test(threads_change_no_bit),
         cmocka_unit_test(schedules_follow_their_formulas),
         cmocka_unit_test(names_are_found),
+        cmocka_unit_test(rates_scale_steps),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
