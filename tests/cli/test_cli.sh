@@ -75,7 +75,7 @@ run 2 "-o FOLDER" segment a.tif
 run 2 "'lables' is not one of" segment a.tif -o out --save lables
 run 2 'one too many' models extra
 run 2 'images' train -o run
-run 2 'restore' score classify a b
+run 2 'restore, classify' score clasify a b
 "$fovea" >out.txt 2>err.txt
 [ $? = 2 ] && good || bad 'no verb'
 
@@ -158,6 +158,70 @@ run 0 '' measure s/images/field_001.tif s/labels/field_001.tif -o o.csv
 check 'nothing but the file' cmp out.txt /dev/null
 check 'the table' grep -q centroid o.csv
 run 1 'exists' measure s/images/field_001.tif s/labels/field_001.tif -o o.csv
+
+# ---- restore ----
+
+run 1 'targets' train --task restore --images s/images -o rn
+run 0 "best epoch$tab" train --task restore --images s/images --targets \
+    s/images -o rn --config base=4,depth=1 --crop 32 --epochs 1 --steps 3 \
+    --batch 1 --val-fraction 0.5 --test-fraction 0 --loss laplace
+check 'no threshold of objects' test -z "$(grep threshold out.txt)"
+check 'PSNR per epoch' grep -q val_psnr rn/history.csv
+run 0 "uncertainty${tab}yes" info rn/model.fovea
+run 0 'good' check rn/model.fovea
+r="--model rn/model.fovea"
+run 0 'field_001.tif' restore s/images -o rest $r
+check 'one line per image' lines out.txt 2
+check 'nothing else' test -s rest/field_001_restored.tif -a \
+    ! -e rest/field_001_residual.tif
+run 0 "pitch${tab}y 0.5 um" info rest/field_002_restored.tif
+run 0 "type${tab}f32" info rest/field_002_restored.tif
+run 1 'exists, --force replaces it' restore s/images/field_001.tif -o rest $r
+run 0 '"uncertainty"' restore s/images/field_001.tif -o rest2 $r --json \
+    --save restored,uncertainty,residual --tile 64
+check 'uncertainty' test -s rest2/field_001_uncertainty.tif
+check 'residual' test -s rest2/field_001_residual.tif
+run 0 'psnr' score restore rest s/images
+run 2 "'labels' is not one of restored, uncertainty" restore s/images -o x $r \
+    --save labels
+run 2 '-o FOLDER' restore s/images $r
+run 1 'with which model' restore s/images -o x
+run 1 "is for 'segment', not 'restore'" restore s/images -o x $m
+run 1 "is for 'restore', not 'segment'" segment s/images -o x $r
+run 3 'missing.tif' restore missing.tif s/images/field_001.tif -o rest3 $r
+
+# ---- classify ----
+
+mkdir -p k/a k/b
+cp s/images/field_001.tif k/a/x1.tif
+cp s/images/field_002.tif k/a/x2.tif
+cp s/labels/field_001.tif k/b/y1.tif
+cp s/labels/field_002.tif k/b/y2.tif
+run 0 "best epoch$tab" train --task classify --images k --val-images k -o kn \
+    --config base=4,depth=1 --crop 32 --epochs 2 --steps 4 --batch 2
+check 'balanced accuracy per epoch' grep -q val_balanced_accuracy kn/history.csv
+run 0 "classes${tab}a${tab}b" info kn/model.fovea
+run 0 'good' check kn/model.fovea
+k="--model kn/model.fovea"
+run 0 "file${tab}class${tab}a${tab}b" classify k/a k/b $k
+check 'a head and one line per image' lines out.txt 5
+cp out.txt classes.tsv
+run 0 'balanced_accuracy' score classify classes.tsv k
+run 0 '"calibration_error"' score classify classes.tsv k --json
+printf 'id,class\nx1,a\nx2.tif,a\ny1,b\ny2,b\n' >truth.csv
+run 0 "images${tab}4" score classify classes.tsv truth.csv
+printf 'id,class\nx1,a\nx2,c\ny1,b\ny2,b\n' >truth.csv
+run 3 "of class 'c'" score classify classes.tsv truth.csv
+run 1 'not a table' score classify truth.csv truth.csv
+run 0 "class_1${tab}probability_1" classify k/a $k --top 1 --embedding e.csv
+check 'embedding' lines e.csv 3
+run 1 'exists, --force' classify k/a $k --embedding e.csv
+run 0 '"probability"' classify k/a $k --json --embedding e.npy
+check 'embedding as numbers' test -s e.npy
+run 1 'neither .npy nor .csv' classify k/a $k --embedding e.txt
+run 1 'with which model' classify k/a
+run 1 "is for 'restore', not 'classify'" classify k/a $r
+run 3 'missing.png' classify k/a missing.png $k
 
 # ---- bad input ----
 

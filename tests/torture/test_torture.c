@@ -6,13 +6,16 @@
 
 #include "fovea/fovea.h"
 
+#include <sys/stat.h>
+
 /* ---- what the verbs work on ---- */
 
 static const char *const tiny_unet[][2] = {
     {"in", "1"}, {"out", "3"}, {"base", "4"}, {"depth", "1"}};
+static const char *const class_names[] = {"a", "b"};
 
 /* A small model with random weights: its answers do not matter here. */
-static int make_model(void)
+static int make_model(const char *task, const char *out, const char *file)
 {
     fv_ctx *ctx;
     const fv_arch *arch;
@@ -24,13 +27,18 @@ static int make_model(void)
         return 1;
     for (int i = 0; i < 4; i++)
         if (fv_field_set(ctx, arch->fields, config, tiny_unet[i][0],
-                         tiny_unet[i][1]) != FV_OK)
+                         i == 1 ? out : tiny_unet[i][1]) != FV_OK)
             return 2;
     if (fv_model_new(ctx, arch, config, 1, &m) != FV_OK)
         return 3;
     m->target = FV_TARGET_BOUNDARY;
-    int failed = fv_model_make_check(ctx, m) != FV_OK ||
-                 fv_model_write(ctx, "tiny.fovea", m, FV_WEIGHTS_F32) != FV_OK;
+    snprintf(m->task, sizeof m->task, "%s", task);
+    m->side = 32;
+    m->uncertainty = strcmp(task, "restore") == 0;
+    int classes = strcmp(task, "classify") == 0 ? 2 : 0;
+    int failed = fv_model_set_classes(ctx, m, class_names, classes) != FV_OK ||
+                 fv_model_make_check(ctx, m) != FV_OK ||
+                 fv_model_write(ctx, file, m, FV_WEIGHTS_F32) != FV_OK;
     if (failed)
         fprintf(stderr, "%s\n", fv_message(ctx));
     fv_model_free(ctx, m);
@@ -38,17 +46,49 @@ static int make_model(void)
     return failed;
 }
 
+static int make_models(void)
+{
+    return make_model("segment", "3", "tiny.fovea") ||
+           make_model("restore", "2", "clean.fovea") ||
+           make_model("classify", "2", "class.fovea");
+}
+
+/* A table of predictions, and pictures in folders named after classes. */
+static bool make_classes(void)
+{
+    static const char table[] = "file\tclass\ta\tb\n"
+                                "x/field_001.tif\ta\t0.75\t0.25\n"
+                                "x/field_002.tif\ta\t0.75\t0.25\n";
+    static const char truth[] = "id,class\nfield_001,a\nfield_002,b\n";
+    static const char *const from[] = {
+        "field/images/field_001.tif", "field/images/field_002.tif",
+        "field/labels/field_001.tif", "field/labels/field_002.tif"};
+    static const char *const to[] = {"k/a/1.tif", "k/a/2.tif", "k/b/1.tif",
+                                     "k/b/2.tif"};
+    bool good = mkdir("k", 0700) == 0 && mkdir("k/a", 0700) == 0 &&
+                mkdir("k/b", 0700) == 0 &&
+                write_bytes("pred.tsv", table, sizeof table - 1) &&
+                write_bytes("truth.csv", truth, sizeof truth - 1);
+    for (int i = 0; i < 4 && good; i++) {
+        long size;
+        char *bytes = read_bytes(from[i], &size);
+        good = bytes && write_bytes(to[i], bytes, size);
+        free(bytes);
+    }
+    return good;
+}
+
 static int setup(void **state)
 {
     (void)state;
-    if (!sandbox_enter() || !sandbox_call(make_model))
+    if (!sandbox_enter() || !sandbox_call(make_models))
         return 1;
     outcome o = sandbox_run("fovea synth -o field --count 4 --height 48 "
                             "--width 48 --nuclei 6 --diameter 12 -q",
                             (trouble){0});
     if (!o.ended || o.code != 0)
         fprintf(stderr, "setup: exit %d: %s\n", o.code, o.words);
-    return !o.ended || o.code != 0;
+    return !o.ended || o.code != 0 || !make_classes();
 }
 
 static int teardown(void **state)
@@ -187,6 +227,44 @@ static void refused_memory_in_train(void **state)
                 false);
 }
 
+static void refused_memory_in_restore(void **state)
+{
+    (void)state;
+    refuse_each("fovea restore field/images/field_001.tif "
+                "field/images/field_002.tif -o out --model clean.fovea "
+                "--threads 1 --save restored,uncertainty,residual -q",
+                true);
+}
+
+static void refused_memory_in_classify(void **state)
+{
+    (void)state;
+    refuse_each("fovea classify k/a k/b --model class.fovea --threads 1 "
+                "--embedding e.npy --force -q",
+                true);
+    refuse_each("fovea score classify pred.tsv truth.csv", true);
+    refuse_each("fovea score classify pred.tsv truth.csv --json", true);
+}
+
+static void refused_memory_in_other_training(void **state)
+{
+    (void)state;
+    refuse_each("fovea train --task restore --method n2v --images field/images "
+                "-o out --config base=2,depth=1 --epochs 1 --steps 2 --batch 1 "
+                "--crop 32 --val-fraction 0.25 --test-fraction 0 --threads 1 "
+                "-q",
+                false);
+    refuse_each("fovea train --task restore --images field/images --targets "
+                "field/labels --freeze down* -o out --config base=2,depth=1 "
+                "--epochs 1 --steps 2 --batch 1 --crop 32 --val-fraction 0.25 "
+                "--test-fraction 0 --threads 1 -q",
+                false);
+    refuse_each("fovea train --task classify --images k --val-images k -o out "
+                "--config base=2,depth=1 --epochs 1 --steps 2 --batch 1 "
+                "--crop 32 --threads 1 -q",
+                false);
+}
+
 static void refused_memory_in_models_and_doctor(void **state)
 {
     (void)state;
@@ -204,6 +282,8 @@ static const char *const writers[] = {
     "fovea train --task segment --images field/images --labels field/labels "
     "-o out --config base=2,depth=1 --epochs 1 --steps 2 --batch 1 --crop 32 "
     "--val-fraction 0.25 --test-fraction 0 --threads 1 -q",
+    "fovea restore field/images/field_001.tif -o out --model clean.fovea "
+    "--threads 1 --save restored,uncertainty,residual -q",
 };
 
 static void check_full_disk(const char *line, outcome o, const char *how)
@@ -318,6 +398,9 @@ int main(void)
         cmocka_unit_test(refused_memory_in_score),
         cmocka_unit_test(refused_memory_in_synth),
         cmocka_unit_test(refused_memory_in_train),
+        cmocka_unit_test(refused_memory_in_other_training),
+        cmocka_unit_test(refused_memory_in_restore),
+        cmocka_unit_test(refused_memory_in_classify),
         cmocka_unit_test(refused_memory_in_models_and_doctor),
         cmocka_unit_test(files_that_cannot_grow),
         cmocka_unit_test(disk_of_two_pages),
