@@ -71,7 +71,7 @@ fv_status fv_model_check(fv_ctx *ctx, const fv_model *m, const char *backend,
     return status;
 }
 
-/* Every axis at least 32 px, a multiple of what the network wants; waves of
+/* Every axis at least 32 px, as the network wants it; waves of
  * several lengths, whole numbers over 256, so that no library is asked. */
 static void fill_pattern(fv_tensor t)
 {
@@ -89,11 +89,12 @@ static void fill_pattern(fv_tensor t)
 fv_status fv_model_make_check(fv_ctx *ctx, fv_model *m)
 {
     int multiple = m->arch->multiple ? m->arch->multiple(m->config) : 1;
+    int64_t side = m->arch->side ? m->arch->side(m->config)
+                                 : (32 + multiple - 1) / multiple * multiple;
     fv_tensor shape = fv_shape(m->graph, m->image), input, output;
     for (int i = 0; i < shape.ndim - 1; i++)
         if (shape.dim[i] < 0)
-            shape.dim[i] =
-                i == 0 ? 1 : (32 + multiple - 1) / multiple * multiple;
+            shape.dim[i] = i == 0 ? 1 : side;
     FV_TRY(fvi_tensor_new(ctx, FV_F32, shape.ndim, shape.dim, &input));
     fill_pattern(input);
     fv_status status =

@@ -1,9 +1,6 @@
 /* From a picture to a better one, in the same units. */
 #include "model/predict.h"
 
-#include <math.h>
-#include <string.h>
-
 /* Channels lo <= c < hi as a plane of their own. */
 static fv_status channels(fv_ctx *ctx, fv_tensor from, int64_t lo, int64_t hi,
                           fv_tensor *out)
@@ -16,16 +13,14 @@ static fv_status channels(fv_ctx *ctx, fv_tensor from, int64_t lo, int64_t hi,
     return status;
 }
 
-/* From what the network learned to the scale b of fv_loss_laplace, in units of
- * the picture. */
-static void undo_scales(fv_tensor t, const fvi_range *range)
+/* The scales of fv_loss_laplace in units of the picture. */
+static void widen_scales(fv_tensor t, const fvi_range *range)
 {
     float *x = t.data;
     int64_t C = t.dim[2];
     for (int64_t i = 0; i < fv_count(t); i++) {
-        double s = (double)x[i], width = range->high[i % C] - range->low[i % C];
-        double b = (s > 0 ? s : 0) + log1p(exp(-fabs(s))) + 1e-3;
-        x[i] = width > 0 ? (float)(b * width) : 0;
+        double width = range->high[i % C] - range->low[i % C];
+        x[i] = width > 0 ? (float)((double)x[i] * width) : 0;
     }
 }
 
@@ -46,7 +41,7 @@ static fv_status split(fv_ctx *ctx, const fv_model *m, fv_tensor maps,
         return status;
     }
     if (m->uncertainty)
-        undo_scales(*uncertainty, range);
+        widen_scales(*uncertainty, range);
     *restored = mean;
     return FV_OK;
 }

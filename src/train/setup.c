@@ -139,9 +139,8 @@ static fv_status make_network(fvi_run *r)
                        ? r->model->arch->multiple(r->model->config)
                        : 1;
     r->o.crop = (int)round_up(r->o.crop, multiple);
-    int64_t fixed = fv_shape(r->model->graph, r->model->image).dim[1];
-    if (fixed > 0)
-        r->o.crop = (int)fixed;
+    if (r->model->arch->side)
+        r->o.crop = r->model->arch->side(r->model->config);
     r->model->side = r->o.crop;
     FV_TRY(fvi_net_build(r, &r->net));
     r->count = fv_param_count(r->net.graph, 0);

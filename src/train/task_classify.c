@@ -54,7 +54,7 @@ static fv_status loss(fvi_run *r, fvi_net *n)
     n->target = fv_input(g, "target", 2, one);
     n->weight = fv_input(g, "weight", 2, one);
     n->loss = fv_loss_cross_entropy_smooth(g, n->answer, n->target, n->weight,
-                                           (float)r->o.label_smoothing);
+                                           NULL, (float)r->o.label_smoothing);
     return FV_OK;
 }
 

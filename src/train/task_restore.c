@@ -72,19 +72,25 @@ static fv_status check(fvi_run *r)
 
 static fv_status aim(fvi_run *r, const fv_model *old, int *maps, bool *same)
 {
-    *maps = r->o.channels * (is_uncertain(r) ? 2 : 1);
-    *same = old && old->uncertainty == is_uncertain(r) &&
-            fv_channels(old->graph, old->answer) == *maps;
+    *maps = r->o.channels;
+    *same = old != NULL;
+    if (old && old->uncertainty != is_uncertain(r))
+        return fvi_fail(r->ctx, FV_EINVAL,
+                        "loss: %s does not go with %s, which was trained "
+                        "%s laplace",
+                        r->o.loss, r->o.init,
+                        old->uncertainty ? "with" : "without");
     return FV_OK;
 }
 
 /* A spot the network could copy through would not be blind for long. */
 static void settings(const fvi_run *r, char words[160])
 {
-    snprintf(words, 160, "%s",
-             is_method(r, "n2v2") ? "residual=0,top_skip=0"
+    snprintf(words, 160, "%s,probabilistic=%d",
+             is_method(r, "n2v2") ? "residual=0,top_skip=0,blur=1"
              : is_blind(r)        ? "residual=0"
-                                  : "residual=1");
+                                  : "residual=1",
+             is_uncertain(r));
 }
 
 static fv_status mark(fvi_run *r)
@@ -93,10 +99,29 @@ static fv_status mark(fvi_run *r)
     return FV_OK;
 }
 
+/* One number for each of the image, and with laplace a scale for each. */
+static fv_status check_answer(const fvi_run *r, fv_tensor answer)
+{
+    int64_t want = r->o.channels * (is_uncertain(r) ? 2 : 1);
+    if (answer.ndim != 4)
+        return fvi_fail(r->ctx, FV_EINVAL,
+                        "%s does not answer pixel by pixel, expected one like "
+                        "unet or care",
+                        r->model->arch->name);
+    if (answer.dim[3] == want)
+        return FV_OK;
+    return fvi_fail(r->ctx, FV_EINVAL,
+                    "loss: %s wants %lld maps, %s answers with %lld; scales "
+                    "come with its setting probabilistic",
+                    r->o.loss, (long long)want, r->model->arch->name,
+                    (long long)answer.dim[3]);
+}
+
 static fv_status loss(fvi_run *r, fvi_net *n)
 {
     int64_t truth[] = {-1, -1, -1, r->o.channels}, one[] = {-1, -1, -1, 1};
     fv_graph *g = n->graph;
+    FV_TRY(check_answer(r, fv_shape(g, n->answer)));
     n->target = fv_input(g, "target", 4, truth);
     n->weight = fv_input(g, "weight", 4, one);
     if (is_uncertain(r))

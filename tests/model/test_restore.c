@@ -98,10 +98,9 @@ static void numbers_come_back_in_counts(void **state)
     fv_tensor plane = picture(20, 30, 2), good, scale;
     restore(m, plane, 0, (fv_predict_options){0}, &good, &scale);
     assert_true(fv_same_shape(good, plane) && fv_same_shape(scale, plane));
-    double b = 250 * (log1p(exp(0.5)) + 1e-3);
     for (int64_t i = 0; i < fv_count(good); i++) {
         assert_near(((float *)good.data)[i], 900 + 2 * 250, 0.01);
-        assert_near(((float *)scale.data)[i], b, 0.01);
+        assert_near(((float *)scale.data)[i], 0.5 * 250, 0.01);
     }
     fv_plane_free(ctx, &plane);
     fv_plane_free(ctx, &good);

@@ -10,7 +10,9 @@
  * the transposed convolution (up = transpose, as in the paper) or, before
  * enlarging, in the last convolution of a level (nearest, bilinear).
  * Source: Ronneberger, Fischer & Brox 2015 (arXiv:1505.04597), with padded
- * convolutions.
+ * convolutions; residual and probabilistic: Weigert et al. 2018
+ * (doi:10.1038/s41592-018-0216-7); blur and no top skip: Hoeck et al. 2022
+ * (arXiv:2211.08512).
  */
 #include "nn/arch/arch_internal.h"
 
@@ -18,6 +20,7 @@ enum { MAX_DEPTH = 7 };
 
 typedef struct unet {
     int in, out, base, depth, convs, kernel, batch_norm, residual, top_skip;
+    int blur, probabilistic;
     const char *up;
     double dropout;
 } unet;
@@ -33,7 +36,10 @@ static const fv_field fields[] = {
     FV_CHOICE(unet, up, "nearest", "nearest|bilinear|transpose",
               "how the expanding path enlarges"),
     FV_INT(unet, residual, 0, 0, 1, "",
-           "answer = image + network; of more channels the first ones"),
+           "add the image, where it has the channels of the answer"),
+    FV_INT(unet, probabilistic, 0, 0, 1, "",
+           "answer the mean of each channel, then the scale of each"),
+    FV_INT(unet, blur, 0, 0, 1, "", "blur when halving"),
     FV_INT(unet, top_skip, 1, 0, 1, "",
            "hand detail across at full resolution, too"),
     FV_REAL(unet, dropout, 0, 0, 0.95, "", "share dropped at the bottom"),
@@ -67,14 +73,24 @@ static fv_val enlarge(fv_graph *g, const unet *u, fv_val x, int channels)
         g, x, 2, strcmp(u->up, "nearest") == 0 ? FV_NEAREST : FV_BILINEAR);
 }
 
-/* The image is added to as many channels of the answer as it has. */
-static fv_val add_image(fv_graph *g, fv_val image, fv_val x)
+static fv_val halve(fv_graph *g, const unet *u, fv_val x)
 {
-    int in = fv_channels(g, image), out = fv_channels(g, x);
-    if (out <= in)
-        return fv_add(g, image, x); /* says so when out is smaller */
-    return fv_concat(g, fv_add(g, image, fv_slice_channels(g, x, 0, in)),
-                     fv_slice_channels(g, x, in, out));
+    if (!u->blur)
+        return fv_max_pool(g, x, 2, 0);
+    return fv_blur_pool(g, fv_max_pool_padded(g, x, 2, 1, 0, 1), 3, 2, 0, 1);
+}
+
+/* What the network says of each channel. */
+static fv_val answer(fv_graph *g, const unet *u, fv_val image, fv_val x)
+{
+    const fv_conv each = {.channels = u->out, .kernel = 1};
+    fv_val mean = fv_convolve(g, "head", x, each);
+    if (u->residual && u->in == u->out)
+        mean = fv_add(g, mean, image);
+    if (!u->probabilistic)
+        return mean;
+    fv_val scale = fv_softplus(g, fv_convolve(g, "scale", x, each), 1e-3f);
+    return fv_concat(g, mean, scale);
 }
 
 static fv_val build(fv_graph *g, const void *config, fv_val image)
@@ -87,7 +103,7 @@ static fv_val build(fv_graph *g, const void *config, fv_val image)
     for (int level = 0; level < u->depth; level++) {
         fv_push(g, "down%d", level);
         skip[level] = block(g, u, x, u->base << level, u->base << level);
-        x = fv_max_pool(g, skip[level], 2, 0);
+        x = halve(g, u, skip[level]);
         fv_pop(g);
     }
 
@@ -107,8 +123,7 @@ static fv_val build(fv_graph *g, const void *config, fv_val image)
         x = block(g, u, x, channels, narrow && level ? channels / 2 : channels);
         fv_pop(g);
     }
-    x = fv_convolve(g, "head", x, (fv_conv){.channels = u->out, .kernel = 1});
-    return u->residual ? add_image(g, image, x) : x;
+    return answer(g, u, image, x);
 }
 
 static int multiple(const void *config)
