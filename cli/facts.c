@@ -1,6 +1,8 @@
 /* Tables, and which picture shows which class. */
 #include "facts.h"
 
+#include "image/idx.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,6 +169,31 @@ static fv_status facts_of_table(fv_ctx *ctx, const char *path, facts *out)
     return status;
 }
 
+void idx_name(const char *path, int64_t entry, char name[64])
+{
+    const char *slash = strrchr(path, '/'), *from = slash ? slash + 1 : path;
+    int n = (int)strcspn(from, "-");
+    snprintf(name, 64, "%.*s-%05lld", n < 40 ? n : 40, from, (long long)entry);
+}
+
+static fv_status facts_of_idx(fv_ctx *ctx, const char *path, facts *out)
+{
+    fvi_idx idx;
+    FV_TRY(fvi_idx_read(ctx, path, &idx));
+    fv_status status = FV_OK;
+    if (idx.ndim != 1)
+        status = fvi_fail(ctx, FV_EFORMAT, "%s: has %d extents, expected 1",
+                          path, idx.ndim);
+    for (int64_t i = 0; i < idx.dim[0] && status == FV_OK; i++) {
+        char name[64], label[8];
+        idx_name(path, i, name);
+        snprintf(label, sizeof label, "%d", idx.data[i]);
+        status = add_fact(ctx, out, name, label);
+    }
+    fvi_idx_free(ctx, &idx);
+    return status;
+}
+
 /* By the last part of the path without its ending. */
 static void key_of(const char *path, const char **from, size_t *n)
 {
@@ -195,8 +222,9 @@ static bool ends_like(const char *path, const char *name)
 
 fv_status facts_read(fv_ctx *ctx, const char *path, facts *out)
 {
-    FV_TRY(fvi_is_folder(path) ? facts_of_folder(ctx, path, out)
-                               : facts_of_table(ctx, path, out));
+    FV_TRY(fvi_is_folder(path)           ? facts_of_folder(ctx, path, out)
+           : strstr(path, "-idx1-ubyte") ? facts_of_idx(ctx, path, out)
+                                         : facts_of_table(ctx, path, out));
     if (out->count == 0)
         return fvi_fail(ctx, FV_EINVAL, "%s: no classes there", path);
     qsort(out->item, out->count, sizeof *out->item, by_key);

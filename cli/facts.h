@@ -26,8 +26,11 @@ typedef struct facts {
     size_t count, room;
 } facts;
 
-/* From a table with the columns id (or file) and class, or a folder with a
- * folder for each class. FV_EINVAL when there are none. Free with facts_free,
+/* "a/t10k-images-idx3-ubyte.gz" and 7 -> "t10k-00007". */
+void idx_name(const char *path, int64_t entry, char name[64]);
+
+/* From a table with the columns id (or file) and class, a folder with a folder
+ * for each class, or a label file of MNIST. FV_EINVAL when there are none. Free with facts_free,
  * also after a failure. */
 fv_status facts_read(fv_ctx *ctx, const char *path, facts *out);
 void facts_free(fv_ctx *ctx, facts *f);

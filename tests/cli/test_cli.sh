@@ -219,6 +219,16 @@ run 1 'exists, --force' classify k/a $k --embedding e.csv
 run 0 '"probability"' classify k/a $k --json --embedding e.npy
 check 'embedding as numbers' test -s e.npy
 run 1 'neither .npy nor .csv' classify k/a $k --embedding e.txt
+{
+    printf '\000\000\010\003\000\000\000\002\000\000\000\003\000\000\000\004'
+    printf 'abcdefghijklABCDEFGHIJKL'
+} >t10k-images-idx3-ubyte
+printf '\000\000\010\001\000\000\000\002\000\001' >t10k-labels-idx1-ubyte
+run 0 "t10k-00001$tab" classify t10k-images-idx3-ubyte $k
+sed "1s/${tab}a${tab}b/${tab}0${tab}1/" out.txt >digits.tsv
+run 0 "images${tab}2" score classify digits.tsv t10k-labels-idx1-ubyte
+cp t10k-labels-idx1-ubyte wrong-images-idx3-ubyte
+run 1 'has 1 extents, expected 3' classify wrong-images-idx3-ubyte $k
 run 1 'with which model' classify k/a
 run 1 "is for 'restore', not 'classify'" classify k/a $r
 run 3 'missing.png' classify k/a missing.png $k
