@@ -30,8 +30,8 @@ typedef struct facts {
 void idx_name(const char *path, int64_t entry, char name[64]);
 
 /* From a table with the columns id (or file) and class, a folder with a folder
- * for each class, or a label file of MNIST. FV_EINVAL when there are none. Free with facts_free,
- * also after a failure. */
+ * for each class, or a label file of MNIST. FV_EINVAL when there are none. Free
+ * with facts_free, also after a failure. */
 fv_status facts_read(fv_ctx *ctx, const char *path, facts *out);
 void facts_free(fv_ctx *ctx, facts *f);
 

@@ -38,8 +38,8 @@ BELOW = {
 PUBLIC = {
     "status": "base", "field": "base", "tensor": "tensor", "graph": "op",
     "plan": "graph", "loss": "nn", "optim": "nn", "arch": "nn",
-    "image": "image", "segment": "task", "score": "task", "class_score": "task", "synth": "task",
-    "stars": "task", "flows": "task",
+    "image": "image", "segment": "task", "score": "task", "synth": "task",
+    "stars": "task", "flows": "task", "class_score": "task",
     "model": "model", "augment": "train", "train": "train", "fovea": "cli",
 }
 
