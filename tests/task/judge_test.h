@@ -1,7 +1,8 @@
 #ifndef FV_JUDGE_TEST_H
 #define FV_JUDGE_TEST_H
 
-/* What the tests of judges and filters share: golden arrays of judge.txt. */
+/* What the tests of judges and filters share. A test defines GOLDEN, the file
+ * of its golden arrays, before it includes this. */
 
 #include "base/base.h"
 #include "context.h"
@@ -11,7 +12,7 @@ static golden gold;
 
 static inline int setup(void **state)
 {
-    gold = golden_read("judge.txt");
+    gold = golden_read(GOLDEN);
     return open_context(state);
 }
 

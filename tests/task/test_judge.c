@@ -1,4 +1,5 @@
 /* Judges of label images against stardist, scikit-image and brute force. */
+#define GOLDEN "judge.txt"
 #include "fovea/score.h"
 #include "judge_test.h"
 

@@ -1,6 +1,8 @@
 /* Memory that is refused: every call of src/task is repeated with its first,
  * second, third ... allocation failing. It says so, keeps nothing, leaves no
  * file, and works when there is memory again. */
+#include "fovea/degrade.h"
+#include "fovea/filter.h"
 #include "task/fft.h"
 #include "task_test.h"
 
@@ -31,7 +33,7 @@ static int make(void **state)
 }
 
 enum { SIDE = 24 };
-static fv_tensor labels, other, maps, mask, image, plane, thin;
+static fv_tensor labels, other, maps, mask, image, plane, thin, spot;
 static char path[600];
 
 static void fill(void)
@@ -45,6 +47,7 @@ static void fill(void)
                    : 0;
         ((uint8_t *)mask.data)[i] = v[i] != 0;
         ((float *)plane.data)[i] = (float)x;
+        ((float *)image.data)[i] = (float)(x + y * y % 7);
         for (int c = 0; c < 3; c++)
             ((float *)maps.data)[3 * i + c] = (v[i] != 0) == (c > 0) ? 4 : -4;
     }
@@ -133,6 +136,33 @@ static fv_status quality(void)
     return FV_OK;
 }
 
+static fv_status filter(void)
+{
+    fv_nlm o = fv_nlm_default();
+    double sigma[3] = {1, 1, 1};
+    o.sigma = 1;
+    o.search = 1;
+    FV_TRY(fv_filter_gaussian(ctx, image, sigma, image));
+    FV_TRY(fv_filter_median(ctx, image, 1, image));
+    FV_TRY(fv_filter_nlm(ctx, image, o, image));
+    FV_TRY(fv_filter_bm3d(ctx, image, 1, image));
+    if (!fvi_fft_built())
+        return FV_OK;
+    FV_TRY(fv_filter_wiener(ctx, image, spot, 1, image));
+    return fv_filter_richardson_lucy(ctx, image, spot, 1, 0.01, image);
+}
+
+static fv_status picture(void)
+{
+    fv_noise n;
+    fv_optics o = fv_optics_default();
+    fv_camera c = fv_camera_default();
+    FV_TRY(fv_psf_gibson_lanni(ctx, &o, spot));
+    c.psf = fvi_fft_built() ? spot : c.psf;
+    FV_TRY(fv_take_picture(ctx, image, &c, image, image));
+    return fv_noise_estimate(ctx, image, 0, &n);
+}
+
 static fv_status measure(void)
 {
     fv_objects o = {0};
@@ -158,8 +188,9 @@ static fv_status overlay(void)
 }
 
 static fv_status (*const calls[])(void) = {
-    cell,  boundary, distance, truth, components, watershed, clean,
-    match, quality,  measure,  rois,  geojson,    overlay,   judge_objects,
+    cell,    boundary,      distance, truth,   components, watershed,
+    clean,   match,         quality,  measure, rois,       geojson,
+    overlay, judge_objects, filter,   picture,
 };
 
 static void repeat(fv_status (*call)(void))
@@ -196,12 +227,14 @@ static void refused_memory_is_told_and_survived(void **state)
     image = new_tensor(FV_F32, 2, SIDE, SIDE, 1);
     plane = new_tensor(FV_F32, 3, SIDE, SIDE, 1);
     thin = new_labels(SIDE, SIDE);
+    spot = new_tensor(FV_F32, 2, 3, 3, 1);
+    ((float *)spot.data)[4] = 1;
     ((uint32_t *)thin.data)[30] = 5; /* one pixel: keeps its middle */
     for (size_t k = 0; k < sizeof calls / sizeof *calls; k++)
         repeat(calls[k]);
     unlink(path);
-    fv_tensor all[] = {labels, other, maps, mask, image, plane, thin};
-    for (int k = 0; k < 7; k++)
+    fv_tensor all[] = {labels, other, maps, mask, image, plane, thin, spot};
+    for (int k = 0; k < 8; k++)
         free(all[k].data);
 }
 

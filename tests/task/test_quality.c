@@ -1,5 +1,6 @@
 /* Judges of restored images against scikit-image and numpy, and against what
  * must hold. */
+#define GOLDEN "judge.txt"
 #include "fovea/score.h"
 #include "judge_test.h"
 #include "task/fft.h"
