@@ -1,12 +1,15 @@
 /* fovea restore: images without noise or blur, in their own units. */
 #include "restorer.h"
 #include "results.h"
+#include "stack.h"
 
 #include <string.h>
 
 static const fv_field options[] = {
     FV_PATH(restore_args, output, NULL, "folder for the results, is made"),
     FV_PATH(restore_args, model, NULL, "built-in model, or a .fovea file"),
+    FV_CHOICE(restore_args, method, NULL, "gaussian|median|nlm|bm3d|wiener|rl",
+              "a filter in place of a model"),
     FV_TEXT(restore_args, save, "restored",
             "what to write: restored, uncertainty, residual"),
     FV_INT(restore_args, tile, 0, 0, 16384, "px",
@@ -26,7 +29,8 @@ static const result_kind kinds[KINDS] = {
 
 typedef struct job {
     cli *c;
-    restorer how;
+    const restore_args *o;
+    restorer how; /* with --model */
     inputs in;
     results out;
     const fv_image *before;
@@ -75,10 +79,23 @@ static void report(const job *j, const char *path, const char *stem,
                                              results_json(&j->out, stem)));
 }
 
+static fv_status filter(job *j, const char *path, const fv_image *im)
+{
+    FV_TRY(stack_copy(j->c, path, im, &j->good));
+    fv_status status = restore_filter(j->c, j->o, path, j->good);
+    if (status != FV_OK) {
+        fv_image_free(j->c->ctx, j->good);
+        j->good = NULL;
+    }
+    return status;
+}
+
 static fv_status restore_read(job *j, const char *path, const fv_image *im,
                               const char *stem)
 {
-    FV_TRY(restore_image(&j->how, path, im, &j->good, &j->scale));
+    FV_TRY(j->o->method
+               ? filter(j, path, im)
+               : restore_image(&j->how, path, im, &j->good, &j->scale));
     j->before = im;
     fv_status status = results_save(&j->out, stem, save_kind, j);
     fv_image_free(j->c->ctx, j->good);
@@ -104,10 +121,11 @@ static fv_status restore_one(void *user, size_t index, const char *stem)
 static fv_status prepare(job *j, const restore_args *o, int count,
                          char **operands)
 {
-    FV_TRY(restore_model_open(j->c, o, &j->how));
+    if (o->model)
+        FV_TRY(restore_model_open(j->c, o, &j->how));
     if (j->out.chosen & 1u << UNCERTAINTY && !j->how.uncertain)
         return fvi_fail(j->c->ctx, FV_ENOTSUP,
-                        "--save uncertainty: the model has none, it was not "
+                        "--save uncertainty: there is none but that of a model "
                         "trained with --loss laplace");
     FV_TRY(inputs_expand(j->c, count, operands, &j->in));
     return fvi_make_folder(j->c->ctx, o->output);
@@ -120,13 +138,27 @@ static int finish_json(job *j, int code)
     return told == EXIT_DONE ? code : told;
 }
 
+static fv_status check(job *j, const restore_args *o)
+{
+    fv_ctx *ctx = j->c->ctx;
+    if (!o->output)
+        return fvi_fail(ctx, FV_EINVAL, "restore: where to? -o FOLDER");
+    if (!o->model && !o->method)
+        return fvi_fail(ctx, FV_EINVAL,
+                        "restore: how? --model NAME or FILE, or --method "
+                        "gaussian, median, nlm, bm3d, wiener or rl");
+    if (o->model && o->method)
+        return fvi_fail(ctx, FV_EINVAL,
+                        "restore: --model or --method, not both");
+    FV_TRY(results_choose(&j->out, o->save));
+    return o->method ? restore_filter_check(j->c, o) : FV_OK;
+}
+
 static int run(cli *c, const void *args, int count, char **operands)
 {
     const restore_args *o = args;
-    job j = {.c = c, .out = {c, o->output, kinds, KINDS, 0}};
-    if (!o->output)
-        (void)fvi_fail(c->ctx, FV_EINVAL, "restore: where to? -o FOLDER");
-    if (!o->output || results_choose(&j.out, o->save) != FV_OK) {
+    job j = {.c = c, .o = o, .out = {c, o->output, kinds, KINDS, 0}};
+    if (check(&j, o) != FV_OK) {
         cli_fail(c);
         return EXIT_USAGE;
     }
@@ -161,9 +193,13 @@ const fv_cmd cmd_restore = {
         "receives NAME_restored.tif: numbers in the units of the image, with "
         "its axes, pixel pitch and channel names. --save adds residual (image "
         "minus restored: nothing but noise should be left there) and, for "
-        "models trained with --loss laplace, uncertainty. Standard output has "
-        "one line per image: file, seconds.",
+        "models trained with --loss laplace, uncertainty. Of the filters, "
+        "gaussian, median, nlm (non-local means) and bm3d take noise out; "
+        "wiener and rl (Richardson-Lucy) take back the blur of a known point "
+        "spread function. Standard output has one line per image: file, "
+        "seconds.",
     .options = options,
+    .shared = restore_filter_fields,
     .size = sizeof(restore_args),
     .min_operands = 1,
     .max_operands = -1,

@@ -1,17 +1,15 @@
-/* fovea synth: simulated images of nuclei with known truth. */
-#include "inputs.h"
+/* fovea synth: simulated images of nuclei with known truth, and pictures of
+ * given ones. */
+#include "psf.h"
+#include "synth.h"
 #include "tell.h"
 
-typedef struct synth_args {
-    const char *output;
-    int count, size, width, height, nuclei, seed;
-    double diameter, spread, roughness, touching, texture, psf_sigma, photons;
-    double background, read_noise, gain, offset, pitch;
-} synth_args;
+#include <string.h>
 
 static const fv_field options[] = {
     FV_PATH(synth_args, output, NULL,
-            "folder; images/ and labels/ are made in it"),
+            "folder; images/ and labels/ (degrade: noisy/ and clean/) are made "
+            "in it"),
     FV_INT(synth_args, count, 1, 1, 100000, "images", "how many"),
     FV_INT(synth_args, size, 512, 8, 16384, "px", "side of the images"),
     FV_INT(synth_args, width, 0, 0, 16384, "px", "0: the size"),
@@ -29,7 +27,8 @@ static const fv_field options[] = {
     FV_REAL(synth_args, psf_sigma, 1.3, 0, 50, "px",
             "Gaussian point spread function"),
     FV_REAL(synth_args, photons, 200, 0, 1e6, "photons",
-            "mean signal per object pixel"),
+            "mean signal per object pixel; degrade: where the image is "
+            "brightest, 0: its values are photons"),
     FV_REAL(synth_args, background, 20, 0, 1e6, "photons",
             "per pixel, with a slow gradient"),
     FV_REAL(synth_args, read_noise, 3, 0, 1e4, "electrons",
@@ -37,9 +36,23 @@ static const fv_field options[] = {
     FV_REAL(synth_args, gain, 2, 1e-3, 1e4, "counts", "per electron"),
     FV_REAL(synth_args, offset, 100, 0, 60000, "counts", "of the camera"),
     FV_REAL(synth_args, pitch, 0, 0, 1000, "um",
-            "pixel pitch to write; 0: none"),
+            "pixel pitch to write; 0: none (degrade: that of the image)"),
     FV_INT(synth_args, seed, 1, 0, 2147483647, "",
            "of the first image; each next one takes the next seed"),
+    FV_TEXT(synth_args, psf, NULL, "degrade: " PSF_HELP),
+    FV_INT(synth_args, binning, 1, 1, 64, "px",
+           "degrade: pixels of the image per side of a camera pixel"),
+    FV_CHOICE(synth_args, clean, "blurred", "blurred|sharp",
+              "degrade: whether the clean picture keeps the blur"),
+    FV_REAL(synth_args, wavelength, 0.525, 0.01, 100, "um",
+            "degrade: emission"),
+    FV_REAL(synth_args, na, 1.4, 0.001, 4, "", "degrade: numerical aperture"),
+    FV_REAL(synth_args, index, 1.515, 1, 4, "", "degrade: of the immersion"),
+    FV_REAL(synth_args, index_sample, 1.33, 1, 4, "", "degrade: of the sample"),
+    FV_REAL(synth_args, depth, 0, 0, 1e4, "um",
+            "degrade: of the focus below the coverslip"),
+    FV_REAL(synth_args, pitch_z, 0, 0, 1000, "um",
+            "degrade: of planes; 0: as the image says"),
     FV_END,
 };
 
@@ -156,16 +169,8 @@ static fv_status make_all(cli *c, const synth_args *o, json_t *list)
     return FV_OK;
 }
 
-static int run(cli *c, const void *args, int count, char **operands)
+static int run_nuclei(cli *c, const synth_args *o)
 {
-    (void)count;
-    (void)operands;
-    const synth_args *o = args;
-    if (!o->output) {
-        (void)fvi_fail(c->ctx, FV_EINVAL, "synth: where to? -o FOLDER");
-        cli_fail(c);
-        return EXIT_USAGE;
-    }
     json_t *list = c->json ? json_array() : NULL;
     fv_status status = make_all(c, o, list);
     tell_progress(c, 1, 1, "");
@@ -176,16 +181,39 @@ static int run(cli *c, const void *args, int count, char **operands)
     return list ? tell_json(c, list) : EXIT_DONE;
 }
 
+static int run(cli *c, const void *args, int count, char **operands)
+{
+    const synth_args *o = args;
+    bool degrade = count > 0 && strcmp(operands[0], "degrade") == 0;
+    if (count > 0 && !degrade)
+        (void)fvi_fail(c->ctx, FV_EINVAL,
+                       "synth: '%s' is not 'degrade', and nuclei need no word",
+                       operands[0]);
+    else if (degrade && count < 2)
+        (void)fvi_fail(c->ctx, FV_EINVAL, "synth degrade: wants IMAGE...");
+    else if (!o->output)
+        (void)fvi_fail(c->ctx, FV_EINVAL, "synth: where to? -o FOLDER");
+    else
+        return degrade ? synth_degrade(c, o, count - 1, operands + 1)
+                       : run_nuclei(c, o);
+    cli_fail(c);
+    return EXIT_USAGE;
+}
+
 const fv_cmd cmd_synth = {
     .name = "synth",
-    .summary = "simulate fluorescence images of nuclei with known truth",
-    .operands = "",
+    .summary = "simulate microscope images with known truth",
+    .operands = "[degrade IMAGE...]",
     .example = "fovea synth -o fields --count 4 --seed 7",
     .details = "Writes images/field_001.tif ... (16 bit, camera counts) and "
                "labels/field_001.tif ... Shapes, chromatin, optical blur, "
                "photon and read noise are simulated; the same options and "
-               "seed give the same pixels.",
+               "seed give the same pixels. With 'degrade', given images are "
+               "the object: noisy/NAME.tif (16 bit) is a picture of it through "
+               "optics and camera, clean/NAME.tif (float) the same without "
+               "noise. Stacks in z are blurred as volumes.",
     .options = options,
     .size = sizeof(synth_args),
+    .max_operands = -1,
     .run = run,
 };

@@ -31,18 +31,17 @@ static fv_status add(cli *c, inputs *in, const char *path)
     return FV_OK;
 }
 
-static bool is_our_own(fv_ctx *ctx, const char *name)
+static bool is_our_own(const char *name)
 {
     static const char *const ends[] = {"_labels",     "_overlay",  "_maps",
                                        "_masks",      "_restored", "_residual",
                                        "_uncertainty"};
-    char *stem = fvi_path_stem(ctx, name);
+    size_t n = fvi_stem_length(name);
     bool own = false;
-    for (size_t i = 0; stem && i < sizeof ends / sizeof *ends; i++) {
-        size_t n = strlen(stem), e = strlen(ends[i]);
-        own = own || (n > e && strcmp(stem + n - e, ends[i]) == 0);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t e = strlen(ends[i]);
+        own = own || (n > e && strncmp(name + n - e, ends[i], e) == 0);
     }
-    fvi_free(ctx, stem);
     return own;
 }
 
@@ -51,7 +50,7 @@ static fv_status add_names(cli *c, inputs *in, const char *folder,
 {
     for (size_t i = 0; i < names->count; i++) {
         const char *name = names->name[i];
-        if (!fvi_is_image_name(name) || is_our_own(c->ctx, name))
+        if (!fvi_is_image_name(name) || is_our_own(name))
             continue;
         char *path = fvi_path_join(c->ctx, folder, name);
         fv_status status = path ? add(c, in, path) : FV_ENOMEM;
@@ -132,6 +131,24 @@ fv_status inputs_expand(cli *c, int count, char **operands, inputs *out)
             FV_TRY(add_pattern(c, out, operand));
         else
             FV_TRY(add_one(c, out, operand));
+    }
+    return FV_OK;
+}
+
+fv_status refuse_same_stem(const cli *c, const inputs *in, size_t index,
+                           const char *stem)
+{
+    for (size_t i = 0; i < index; i++) {
+        char *other = fvi_path_stem(c->ctx, in->path[i]);
+        if (!other)
+            return FV_ENOMEM;
+        bool same = strcmp(other, stem) == 0;
+        fvi_free(c->ctx, other);
+        if (same)
+            return fvi_fail(c->ctx, FV_EINVAL,
+                            "would write the same files as %s, give it an "
+                            "output folder of its own",
+                            in->path[i]);
     }
     return FV_OK;
 }

@@ -13,12 +13,17 @@ typedef struct inputs {
 
 /*
  * Folders give the images in them in natural order, without what fovea itself
- * writes (_labels, _overlay, _maps, _masks); patterns ("*.tif", quoted) what
- * they match. A file named twice is taken once. FV_ENOMEM. Free with
- * inputs_free.
+ * writes (_labels, _overlay, _maps, _masks, _restored); patterns ("*.tif",
+ * quoted) what they match. A file named twice is taken once. FV_ENOMEM. Free
+ * with inputs_free.
  */
 fv_status inputs_expand(cli *c, int count, char **operands, inputs *out);
 void inputs_free(cli *c, inputs *in);
+
+/* FV_EINVAL when an input before `index` has the same stem: both would write
+ * the same files. */
+fv_status refuse_same_stem(const cli *c, const inputs *in, size_t index,
+                           const char *stem);
 
 /* 0, 1 or 3: `failed` of `total` inputs did. */
 int exit_code(size_t failed, size_t total);

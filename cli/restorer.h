@@ -1,13 +1,18 @@
 #ifndef FVI_RESTORER_H
 #define FVI_RESTORER_H
 
-/* Whatever makes a better picture of a picture: a model or a filter. */
+/* What fovea restore was asked, and its ways to do it: a network or a filter.*/
 
 #include "cmd.h"
 
 typedef struct restore_args {
-    const char *output, *model, *save, *backend;
+    const char *output, *model, *method, *save, *backend;
     int tile, overlap;
+    /* of the methods without a network, restore_filter.c */
+    const char *psf;
+    double sigma, strength, h, balance, tv, gain, offset;
+    double wavelength, na, index, index_sample, depth, pitch, pitch_z;
+    int radius, patch, search, iterations, stabilize, volume;
 } restore_args;
 
 typedef struct restorer {
@@ -29,5 +34,13 @@ fv_status restore_model_open(cli *c, const restore_args *o, restorer *out);
  * same axes, pitch and names in f32; `*uncertainty` NULL when there is none. */
 fv_status restore_image(restorer *r, const char *path, const fv_image *im,
                         fv_image **restored, fv_image **uncertainty);
+
+/* restore_filter.c: a method that needs no network, by --method. */
+extern const fv_field restore_filter_fields[];
+/* FV_EINVAL when the options do not belong together. */
+fv_status restore_filter_check(cli *c, const restore_args *o);
+/* Restores all planes or volumes of `im` (f32) in place. */
+fv_status restore_filter(cli *c, const restore_args *o, const char *path,
+                         fv_image *im);
 
 #endif

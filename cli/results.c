@@ -46,29 +46,10 @@ char *results_path(const results *r, const char *stem, int kind)
     return t.data;
 }
 
-/* Two inputs of one stem would write the same files. */
-static fv_status refuse_same_stem(const results *r, const inputs *in,
-                                  size_t index, const char *stem)
-{
-    for (size_t i = 0; i < index; i++) {
-        char *other = fvi_path_stem(r->c->ctx, in->path[i]);
-        if (!other)
-            return FV_ENOMEM;
-        bool same = strcmp(other, stem) == 0;
-        fvi_free(r->c->ctx, other);
-        if (same)
-            return fvi_fail(r->c->ctx, FV_EINVAL,
-                            "would write the same files as %s, give it an "
-                            "output folder of its own",
-                            in->path[i]);
-    }
-    return FV_OK;
-}
-
 fv_status results_refuse(const results *r, const inputs *in, size_t index,
                          const char *stem)
 {
-    FV_TRY(refuse_same_stem(r, in, index, stem));
+    FV_TRY(refuse_same_stem(r->c, in, index, stem));
     for (int i = 0; i < r->kinds && !r->c->force; i++) {
         char *path = r->chosen & 1u << i ? results_path(r, stem, i) : NULL;
         if (!path && r->chosen & 1u << i)

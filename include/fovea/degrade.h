@@ -107,7 +107,7 @@ typedef struct fv_noise {
 /*
  * Mean and variance (photon transfer) from one plane f32 (H,W), at least 16 x
  * 16. The noise of a pixel is seen by the second difference along both axes
- * (variance 36 sigma^2 for white noise), its mean by the 3 x 3 pixels around;
+ * (variance 36 sigma^2 for white noise), its mean by the 5 x 5 pixels around;
  * variances of pixels of like mean are taken by the median absolute value, so
  * edges count little, and a line is fitted by weighted least squares, robustly.
  * Neighborhoods with clipped pixels are left out. A picture whose pixels were

@@ -66,10 +66,10 @@ FV_NODISCARD FV_API fv_status fv_filter_wiener(fv_ctx *ctx, fv_tensor image,
                                                fv_tensor out);
 
 /*
- * Richardson-Lucy: x <- x/(1 - tv div(grad x/|grad x|)) H'(y/(H x)), from x = y,
- * `iterations` times. y is the image with what is below 0 set to 0: take the
- * camera's offset off before. `tv` >= 0 is the weight of total variation, about
- * 0.002. Sources: Richardson 1972, Lucy 1974, Dey et al. 2006.
+ * Richardson-Lucy: x <- x/(1 - tv div(grad x/|grad x|)) H'(y/(H x)), from
+ * x = y, `iterations` times. y is the image with what is below 0 set to 0: take
+ * the camera's offset off before. `tv` >= 0 is the weight of total variation,
+ * about 0.002. Sources: Richardson 1972, Lucy 1974, Dey et al. 2006.
  */
 FV_NODISCARD FV_API fv_status
 fv_filter_richardson_lucy(fv_ctx *ctx, fv_tensor image, fv_tensor psf,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 enum { LEVELS = 48, FEWEST = 100, MOST = 1 << 20, ROUNDS = 20 };
+enum { HALF = 2, SPAN = 2 * HALF + 1 };
 
 /* Mean of the neighborhood of a pixel, and what its noise shows there. */
 typedef struct sample {
@@ -25,20 +26,23 @@ static int by_size(const void *x, const void *y)
     return (a > b) - (a < b);
 }
 
-/* False when a pixel of the nine is clipped or not a number. */
+/* The second difference along both axes, and the mean of the SPAN x SPAN pixels
+ * around: so many that their own noise hardly moves a pixel to another level.
+ * False when one of them is clipped or not a number. */
 static bool look(const float *v, int64_t w, float low, float high, sample *s)
 {
     static const float mask[3][3] = {{1, -2, 1}, {-2, 4, -2}, {1, -2, 1}};
     float mean = 0, noise = 0;
-    for (int64_t j = -1; j <= 1; j++)
-        for (int64_t i = -1; i <= 1; i++) {
+    for (int64_t j = -HALF; j <= HALF; j++)
+        for (int64_t i = -HALF; i <= HALF; i++) {
             float p = v[j * w + i];
             if (!(p > low && p < high))
                 return false;
             mean += p;
-            noise += mask[j + 1][i + 1] * p;
+            if (j >= -1 && j <= 1 && i >= -1 && i <= 1)
+                noise += mask[j + 1][i + 1] * p;
         }
-    *s = (sample){mean / 9, fabsf(noise) / 6};
+    *s = (sample){mean / (SPAN * SPAN), fabsf(noise) / 6};
     return true;
 }
 
@@ -64,11 +68,11 @@ static int64_t collect(const float *v, int64_t h, int64_t w, sample *out)
 {
     float low, high;
     int64_t count = 0, step = 1;
-    while ((h - 2) / step * (w - 2) > MOST)
+    while (h / step * w > MOST)
         step++;
     find_clipping(v, h * w, &low, &high);
-    for (int64_t y = 1; y + 1 < h; y += step)
-        for (int64_t x = 1; x + 1 < w && count < MOST; x++)
+    for (int64_t y = HALF; y + HALF < h; y += step)
+        for (int64_t x = HALF; x + HALF < w && count < MOST; x++)
             count += look(v + y * w + x, w, low, high, out + count);
     return count;
 }
@@ -92,17 +96,20 @@ static double deviation(const sample *s, int64_t n, float *room)
     return median_size(room, n) / 0.6744897501960817;
 }
 
-/* Levels of equal height between the extreme hundredths, where pixels are. */
-static int find_levels(const sample *s, int64_t n, float *room,
+/* Levels of equal height between the extreme hundredths, where pixels are; as
+ * high as four deviations of a mean, or pixels of one brightness would be
+ * sorted by their noise, and flatten the slope. */
+static int find_levels(const sample *s, int64_t n, double sigma, float *room,
                        level out[LEVELS])
 {
     double low = (double)s[n / 200].mean,
            high = (double)s[n - 1 - n / 200].mean;
-    int count = 0;
-    for (int64_t i = 0, k = 0; k < LEVELS; k++) {
-        double end = low + (high - low) * (double)(k + 1) / LEVELS, mean = 0;
+    double room_for = sigma > 0 ? (high - low) * SPAN / (4 * sigma) : LEVELS;
+    int levels = (int)fmin(fmax(room_for, 4), LEVELS), count = 0;
+    for (int64_t i = 0, k = 0; k < levels; k++) {
+        double end = low + (high - low) * (double)(k + 1) / levels, mean = 0;
         int64_t from = i;
-        for (; i < n && ((double)s[i].mean <= end || k + 1 == LEVELS); i++)
+        for (; i < n && ((double)s[i].mean <= end || k + 1 == levels); i++)
             mean += (double)s[i].mean;
         if (i - from < FEWEST)
             continue;
@@ -165,7 +172,7 @@ static fv_status estimate(fv_ctx *ctx, sample *s, int64_t n, float *room,
                         (long long)n, FEWEST);
     double typical = deviation(s, n, room);
     qsort(s, (size_t)n, sizeof *s, by_mean);
-    int levels = find_levels(s, n, room, l);
+    int levels = find_levels(s, n, typical, room, l);
     *out = (fv_noise){.sigma = typical, .levels = levels};
     if (levels)
         fit_robustly(l, levels, &out->gain, &out->intercept);

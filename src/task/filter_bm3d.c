@@ -172,7 +172,7 @@ static void find_group(const job *j, int64_t y, int64_t x, group *g)
                                 (int32_t)b, (int32_t)a});
 }
 
-/* ---- shrinking; both keep the mean, and return the weight of the group ---- */
+/* ---- shrinking; both keep the mean and return the group's weight ---- */
 
 static double cut(const job *j, int n, float stack[GROUP][PATCH])
 {

@@ -159,7 +159,7 @@ check 'nothing but the file' cmp out.txt /dev/null
 check 'the table' grep -q centroid o.csv
 run 1 'exists' measure s/images/field_001.tif s/labels/field_001.tif -o o.csv
 
-# ---- restore ----
+# ---- restoration by networks ----
 
 run 1 'targets' train --task restore --images s/images -o rn
 run 0 "best epoch$tab" train --task restore --images s/images --targets \
@@ -185,7 +185,8 @@ run 0 'psnr' score restore rest s/images
 run 2 "'labels' is not one of restored, uncertainty" restore s/images -o x $r \
     --save labels
 run 2 '-o FOLDER' restore s/images $r
-run 1 'with which model' restore s/images -o x
+run 2 'how?' restore s/images -o x
+run 2 'not both' restore s/images -o x $r --method median
 run 1 "is for 'segment', not 'restore'" restore s/images -o x $m
 run 1 "is for 'restore', not 'segment'" segment s/images -o x $r
 run 3 'missing.tif' restore missing.tif s/images/field_001.tif -o rest3 $r
@@ -232,6 +233,48 @@ run 1 'has 1 extents, expected 3' classify wrong-images-idx3-ubyte $k
 run 1 'with which model' classify k/a
 run 1 "is for 'restore', not 'classify'" classify k/a $r
 run 3 'missing.png' classify k/a missing.png $k
+
+# ---- restoration by filters ----
+
+run 2 'is not one of' restore s/images/field_001.tif -o r --method magic
+run 2 'needs a point spread' restore s/images/field_001.tif -o r --method rl
+run 2 'leave out --volume' restore s/images/field_001.tif -o r --method nlm \
+    --volume
+for method in gaussian median nlm bm3d 'bm3d --stabilize'; do
+    run 0 'field_002_restored.tif' restore s/images -o r --force --method \
+        $method
+done
+run 0 "type${tab}f32" info r/field_001_restored.tif
+run 0 "pitch${tab}y 0.5 um" info r/field_001_restored.tif
+run 0 'mean of 2' score restore r s/images
+run 1 'exists, --force replaces it' restore s/images -o r --method median
+run 3 'nothere' restore s/images/field_001.tif nothere.tif -o r2 \
+    --method median
+run 1 'gaussian:2,3' restore s/images/field_001.tif -o r3 --method wiener \
+    --psf gaussian:2,3
+run 0 '"noise"' info s/images/field_001.tif --noise --offset 100 --json
+run 0 'counts per electron' info s/images/field_001.tif --noise
+run 2 'is not ' synth degraded s/images -o d
+run 2 'wants IMAGE' synth degrade -o d
+run 0 'field_002.tif' synth degrade s/images -o d --photons 50 --binning 2
+run 0 '(Y 64, X 64)' info d/noisy/field_001.tif
+run 0 "pitch${tab}y 1 um" info d/clean/field_001.tif
+run 1 'exists' synth degrade s/images -o d --photons 50
+run 0 '' synth degrade s/images -o d2 --photons 50 --binning 2
+check 'same picture' cmp d/noisy/field_002.tif d2/noisy/field_002.tif
+if "$fovea" doctor 2>&1 | grep -q "Fourier transforms${tab}yes"; then
+    run 0 '' restore s/images/field_001.tif -o r3 --method wiener \
+        --psf gaussian:1.3
+    run 0 '' restore s/images/field_001.tif -o r4 --method rl --psf airy \
+        --iterations 3 --tv 0.002 --offset 100
+    run 1 'has no z axis' restore s/images/field_001.tif -o r5 --method rl \
+        --psf gaussian:1,1,1
+    run 0 '' synth degrade s/images -o d3 --psf gibson-lanni --clean sharp
+    head -c 4096 /dev/zero | npy plain.npy 32 32
+    run 1 'pixel pitch' restore plain.npy -o r6 --method rl --psf airy
+else
+    skip 'deconvolution (built without FFTW)'
+fi
 
 # ---- bad input ----
 

@@ -1,6 +1,7 @@
 /* Classical restoration against scipy and the definitions of the papers. */
 #define GOLDEN "restore.txt"
 #include "fovea/filter.h"
+#include "fovea/image.h"
 #include "fovea/score.h"
 #include "judge_test.h"
 #include "task/fft.h"
@@ -111,6 +112,68 @@ static void stabilizer_agrees_with_its_formula(void **state)
         assert_near(((float *)a.data)[i], back[i], 1e-6 * (1 + fabs(back[i])));
     assert_int_equal(fv_stabilize(ctx, a, 0, 0, 0), FV_EINVAL);
     free(a.data);
+}
+
+/* ---- real data ---- */
+
+static fv_tensor volume_of(fv_image *im)
+{
+    fv_tensor t = zeros(FV_F32, 3, im->pixels.dim[0], im->pixels.dim[1],
+                        im->pixels.dim[2]);
+    assert_ok(fv_copy(ctx, im->pixels, t));
+    fv_image_free(ctx, im);
+    return t;
+}
+
+static fv_tensor read_bars(const char *name)
+{
+    char path[600];
+    fv_image *im;
+    snprintf(path, sizeof path, "%s/deconv_flowdec/bars-25pct/%s.tif",
+             getenv("FV_DATA"), name);
+    assert_ok(fv_image_read(ctx, path, NULL, &im));
+    return volume_of(im);
+}
+
+static double sum_of(fv_tensor t)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < fv_count(t); i++)
+        sum += ((float *)t.data)[i];
+    return sum;
+}
+
+/* The bars of DeconvolutionLab2: the error falls from one step to the next.
+ * The data hold the object's light times a factor, which is taken out. */
+static void lucy_finds_the_bars(void **state)
+{
+    (void)state;
+    static const int steps[3] = {0, 5, 20};
+    double last = 1;
+    char path[600];
+    snprintf(path, sizeof path, "%s/deconv_flowdec/bars-25pct/data.tif",
+             getenv("FV_DATA") ? getenv("FV_DATA") : "");
+    if (access(path, R_OK) != 0 || !fvi_fft_built()) {
+        print_message("skipped: no deconv_flowdec data, or no FFTW\n");
+        skip();
+    }
+    fv_tensor truth = read_bars("actual"), data = read_bars("data");
+    fv_tensor psf = read_bars("kernel"), x = read_bars("data");
+    float factor = (float)(sum_of(truth) / sum_of(data));
+    for (int k = 0; k < 3; k++) {
+        fv_errors e;
+        assert_ok(fv_filter_richardson_lucy(ctx, data, psf, steps[k], 0, x));
+        for (int64_t i = 0; i < fv_count(x); i++)
+            ((float *)x.data)[i] *= factor;
+        assert_ok(fv_judge_errors(ctx, truth, x, 0, &e));
+        assert_true(e.nrmse < last - 0.03);
+        last = e.nrmse;
+    }
+    assert_near(last, 0.8392, 5e-4); /* the same loop in numpy */
+    free(truth.data);
+    free(data.data);
+    free(psf.data);
+    free(x.data);
 }
 
 /* ---- what must hold ---- */
@@ -272,6 +335,7 @@ int main(void)
         cmocka_unit_test(bm3d_agrees_with_brute_force),
         cmocka_unit_test(deconvolution_agrees_with_numpy),
         cmocka_unit_test(stabilizer_agrees_with_its_formula),
+        cmocka_unit_test(lucy_finds_the_bars),
         cmocka_unit_test(noise_goes_down),
         cmocka_unit_test(bits_do_not_depend_on_threads),
         cmocka_unit_test(any_image_is_taken),

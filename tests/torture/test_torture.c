@@ -209,9 +209,24 @@ static void refused_memory_in_score(void **state)
                 true);
 }
 
+static void refused_memory_in_restore(void **state)
+{
+    (void)state;
+    refuse_each("fovea restore field/images/field_001.tif -o out --method nlm "
+                "--threads 1 -q",
+                true);
+    refuse_each("fovea restore field/images -o out --method wiener --psf "
+                "gaussian:1 --threads 1 --json",
+                false);
+    refuse_each("fovea score restore field/images field/images", true);
+    refuse_each("fovea info field/images/field_001.tif --noise --json", true);
+}
+
 static void refused_memory_in_synth(void **state)
 {
     (void)state;
+    refuse_each("fovea synth degrade field/images/field_001.tif -o out -q",
+                true);
     refuse_each("fovea synth -o out --count 2 --height 40 --width 40 "
                 "--nuclei 5 --diameter 10 -q",
                 true);
@@ -277,6 +292,7 @@ static void refused_memory_in_models_and_doctor(void **state)
 static const char *const writers[] = {
     "fovea segment field/images/field_001.tif -o out --model tiny.fovea "
     "--threads 1 --save labels,overlay,rois,geojson,csv,maps -q",
+    "fovea restore field/images -o out --method gaussian -q",
     "fovea synth -o out --count 1 --height 64 --width 64 --nuclei 5 "
     "--diameter 10 -q",
     "fovea train --task segment --images field/images --labels field/labels "
@@ -396,6 +412,7 @@ int main(void)
         cmocka_unit_test(refused_memory_in_segment),
         cmocka_unit_test(refused_memory_in_measure),
         cmocka_unit_test(refused_memory_in_score),
+        cmocka_unit_test(refused_memory_in_restore),
         cmocka_unit_test(refused_memory_in_synth),
         cmocka_unit_test(refused_memory_in_train),
         cmocka_unit_test(refused_memory_in_other_training),

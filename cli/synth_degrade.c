@@ -1,0 +1,186 @@
+/* Pictures of given images through optics and camera. */
+#include "inputs.h"
+#include "picture.h"
+#include "psf.h"
+#include "stack.h"
+#include "synth.h"
+#include "tell.h"
+
+#include <string.h>
+
+/* One image: the object, and both pictures of it. */
+typedef struct work {
+    cli *c;
+    const synth_args *o;
+    fv_image *object, *noisy, *clean, *counts;
+    fv_tensor psf;
+} work;
+
+static fv_optics optics_of(const synth_args *o, const fv_image *im)
+{
+    return (fv_optics){.wavelength = o->wavelength,
+                       .na = o->na,
+                       .index = o->index,
+                       .index_sample = o->index_sample,
+                       .depth = o->depth,
+                       .pitch = {o->pitch_z > 0 ? o->pitch_z : im->pitch[0],
+                                 o->pitch > 0 ? o->pitch : im->pitch[1],
+                                 o->pitch > 0 ? o->pitch : im->pitch[2]}};
+}
+
+/* The brightest pixel of all parts gives `photons`. */
+static void scale_object(fv_image *im, double photons)
+{
+    float *v = im->pixels.data, most = 0;
+    int64_t n = fv_count(im->pixels);
+    for (int64_t i = 0; i < n; i++)
+        most = v[i] > most ? v[i] : most;
+    if (!(photons > 0 && most > 0))
+        return;
+    float factor = (float)(photons / (double)most);
+    for (int64_t i = 0; i < n; i++)
+        v[i] *= factor;
+}
+
+static fv_status expose(work *w, size_t index)
+{
+    const synth_args *o = w->o;
+    bool volume = strchr(w->object->axes, 'Z') != NULL;
+    fv_camera camera = {.psf = w->psf,
+                        .sigma = o->psf_sigma,
+                        .binning = o->binning,
+                        .background = o->background,
+                        .read_noise = o->read_noise,
+                        .gain = o->gain,
+                        .offset = o->offset,
+                        .sharp = strcmp(o->clean, "sharp") == 0};
+    uint64_t first = ((uint64_t)o->seed + index) << 32;
+    scale_object(w->object, o->photons);
+    for (int64_t i = 0; i < stack_count(w->object, volume); i++) {
+        camera.seed = first + (uint64_t)i;
+        FV_TRY(fv_take_picture(w->c->ctx, stack_part(w->object, volume, i),
+                               &camera, stack_part(w->noisy, volume, i),
+                               stack_part(w->clean, volume, i)));
+    }
+    return fv_copy(w->c->ctx, w->noisy->pixels, w->counts->pixels);
+}
+
+static fv_status make_images(work *w)
+{
+    const fv_image *im = w->object;
+    int bin = w->o->binning;
+    int64_t h = axis_extent(im, 'Y') / bin, x = axis_extent(im, 'X') / bin;
+    if (h < 1 || x < 1)
+        return fvi_fail(w->c->ctx, FV_EINVAL,
+                        "is smaller than one camera pixel of %d x %d px", bin,
+                        bin);
+    FV_TRY(stack_like(w->c, im, FV_F32, h, x, &w->noisy));
+    FV_TRY(stack_like(w->c, im, FV_F32, h, x, &w->clean));
+    FV_TRY(stack_like(w->c, im, FV_U16, h, x, &w->counts));
+    for (int i = 1; i < 3; i++) {
+        double pitch = w->o->pitch > 0 ? w->o->pitch : im->pitch[i];
+        w->clean->pitch[i] = w->counts->pitch[i] = pitch * bin;
+    }
+    return FV_OK;
+}
+
+static fv_status make(work *w, const char *path, size_t index)
+{
+    FV_TRY(stack_read(w->c, path, &w->object));
+    bool volume = strchr(w->object->axes, 'Z') != NULL;
+    if (w->o->psf) {
+        fv_optics optics = optics_of(w->o, w->object);
+        FV_TRY(psf_make(w->c, w->o->psf, &optics, volume, &w->psf));
+    }
+    FV_TRY(make_images(w));
+    return expose(w, index);
+}
+
+static fv_status write_one(const work *w, const char *folder, const char *stem,
+                           const fv_image *im)
+{
+    fvi_text t = {.ctx = w->c->ctx};
+    fvi_text_add(&t, "%s/%s/%s.tif", w->o->output, folder, stem);
+    fv_status status = fvi_text_check(&t);
+    if (status == FV_OK && !w->c->force && fvi_is_file(t.data))
+        status = fvi_fail(w->c->ctx, FV_EIO, "%s exists, --force replaces it",
+                          t.data);
+    if (status == FV_OK)
+        status = fv_image_write(w->c->ctx, t.data, im);
+    fvi_text_free(&t);
+    return status;
+}
+
+static fv_status degrade(cli *c, const synth_args *o, const inputs *in,
+                         size_t index)
+{
+    work w = {.c = c, .o = o, .psf = {.ndim = -1}};
+    char *stem = fvi_path_stem(c->ctx, in->path[index]);
+    fv_status status = FV_ENOMEM;
+    if (stem)
+        status = refuse_same_stem(c, in, index, stem);
+    if (status == FV_OK)
+        status = make(&w, in->path[index], index);
+    if (status == FV_OK)
+        status = write_one(&w, "noisy", stem, w.counts);
+    if (status == FV_OK)
+        status = write_one(&w, "clean", stem, w.clean);
+    fvi_free(c->ctx, stem);
+    fvi_free(c->ctx, w.psf.data);
+    fv_image_free(c->ctx, w.object);
+    fv_image_free(c->ctx, w.noisy);
+    fv_image_free(c->ctx, w.clean);
+    fv_image_free(c->ctx, w.counts);
+    return status;
+}
+
+static fv_status make_folders(cli *c, const synth_args *o)
+{
+    static const char *const names[] = {"noisy", "clean"};
+    for (int i = 0; i < 2; i++) {
+        char *path = fvi_path_join(c->ctx, o->output, names[i]);
+        fv_status status = path ? fvi_make_folder(c->ctx, path) : FV_ENOMEM;
+        fvi_free(c->ctx, path);
+        FV_TRY(status);
+    }
+    return FV_OK;
+}
+
+static size_t degrade_all(cli *c, const synth_args *o, const inputs *in,
+                          json_t *list)
+{
+    size_t failed = (size_t)in->failed;
+    for (size_t i = 0; i < in->count; i++) {
+        tell_progress(c, (double)i, (double)in->count, in->path[i]);
+        if (degrade(c, o, in, i) != FV_OK) {
+            tell_progress(c, 1, 1, "");
+            cli_fail_in(c, in->path[i]);
+            failed++;
+        } else if (list) {
+            json_array_append_new(list,
+                                  json_pack("{s:s}", "file", in->path[i]));
+        } else {
+            printf("%s\n", in->path[i]);
+        }
+    }
+    tell_progress(c, 1, 1, "");
+    return failed;
+}
+
+int synth_degrade(cli *c, const synth_args *o, int count, char **operands)
+{
+    inputs in;
+    int code = EXIT_FAILED;
+    if (inputs_expand(c, count, operands, &in) != FV_OK ||
+        make_folders(c, o) != FV_OK) {
+        cli_fail(c);
+    } else {
+        json_t *list = c->json ? json_array() : NULL;
+        size_t failed = degrade_all(c, o, &in, list);
+        code = exit_code(failed, in.count + (size_t)in.failed);
+        if (list && tell_json(c, list) != EXIT_DONE)
+            code = EXIT_FAILED;
+    }
+    inputs_free(c, &in);
+    return code;
+}
