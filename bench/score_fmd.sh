@@ -1,0 +1,68 @@
+#!/bin/sh
+# Classical denoising on the fields of the denoise_fmd folder, the first shot of
+# each against the mean of fifty: for every method the best of a few parameters,
+# chosen per field on the truth itself, which flatters the method.
+#   bench/score_fmd.sh DATA/denoise_fmd [FOVEA]
+# Prints PSNR (range 255) and SSIM per field and method, then the means.
+set -eu
+data=${1:?usage: bench/score_fmd.sh DATA/denoise_fmd [FOVEA]}
+fovea=${2:-build/bin/fovea}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+mkdir "$work/noisy"
+for truth in "$data"/gt/*.png; do
+    stem=$(basename "$truth" .png)
+    cp "$data/noisy/${stem}_1.png" "$work/noisy/$stem.png"
+done
+
+# score NAME PARAMETERS FOLDER: rows of field, name, parameters, psnr, ssim
+score() {
+    "$fovea" score restore "$3" "$data/gt" --range 255 |
+        awk -F'\t' -v name="$1" -v how="$2" \
+            'NR > 1 && $1 !~ /^(mean of|pooled)/ {
+                print $1 "\t" name "\t" how "\t" $2 "\t" $4 }'
+}
+
+try() { # NAME OPTIONS...
+    name=$1
+    shift
+    rm -rf "$work/out"
+    "$fovea" restore "$work/noisy" -o "$work/out" -q "$@" > /dev/null
+    score "$name" "$*" "$work/out"
+}
+
+{
+    score noisy - "$work/noisy"
+    for s in 0.7 1 1.4 2 2.8 4; do
+        try gaussian --method gaussian --sigma $s
+    done
+    for r in 1 2 3; do
+        try median --method median --radius $r
+    done
+    for k in 0.8 1.2 1.8 2.7 4 6 9; do
+        try nlm --method nlm --strength $k
+        try nlm+stabilize --method nlm --stabilize --strength $k
+        try bm3d --method bm3d --strength $k
+        try bm3d+stabilize --method bm3d --stabilize --strength $k
+    done
+} > "$work/all.tsv"
+
+awk -F'\t' '
+    { key = $1 "\t" $2 }
+    !(key in psnr) || $4 > psnr[key] {
+        psnr[key] = $4; ssim[key] = $5; how[key] = $3
+    }
+    !($1 in field) { field[$1] = ++fields; name[fields] = $1 }
+    !($2 in method) { method[$2] = ++methods; title[methods] = $2 }
+    END {
+        print "field\tmethod\tpsnr_db\tssim\tbest"
+        for (m = 1; m <= methods; m++)
+            for (f = 1; f <= fields; f++) {
+                key = name[f] "\t" title[m]
+                print key "\t" psnr[key] "\t" ssim[key] "\t" how[key]
+                p[m] += psnr[key] / fields; s[m] += ssim[key] / fields
+            }
+        for (m = 1; m <= methods; m++)
+            printf "mean of %d\t%s\t%.2f\t%.4f\n", fields, title[m], p[m], s[m]
+    }' "$work/all.tsv"
