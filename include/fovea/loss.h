@@ -92,6 +92,17 @@ FV_API fv_val fv_loss_ms_ssim(fv_graph *g, fv_val pred, fv_val target,
  * Fourier transforms over H and W divided by sqrt(H W): how sharp, not where.
  * pred and target (N,H,W,C). Costs H W (H + W) per channel: for crops. */
 FV_API fv_val fv_loss_fourier(fv_graph *g, fv_val pred, fv_val target);
+/*
+ * For maps of stars: channel 0 of pred is the logit z of the probability p in
+ * channel 0 of target, the others are distances d and t along rays.
+ *   bce(z,p) + distance (|d - t| p / mean p + background |d| (1-p))
+ * with means over rays, and over all positions of the batch by weight: central
+ * pixels count more for the distances. Where p is 0 everywhere the first of
+ * the two terms is 0. In px the field uses distance 0.2, background 1e-4.
+ * Source: Schmidt et al. 2018 (arXiv:1806.03535), and the StarDist package.
+ */
+FV_API fv_val fv_loss_star(fv_graph *g, fv_val pred, fv_val target,
+                           fv_val weight, float distance, float background);
 
 FV_C_END
 

@@ -74,7 +74,7 @@ static fv_status make_steps(fv_plan *p)
 
 static bool is_loss(fvi_op_id op)
 {
-    return op >= FVI_OP_cross_entropy && op <= FVI_OP_dice;
+    return op >= FVI_OP_cross_entropy && op <= FVI_OP_star;
 }
 
 /* A gradient is wanted where a scalar output depends on it and it depends on

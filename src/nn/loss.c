@@ -75,3 +75,10 @@ fv_val fv_loss_dice(fv_graph *g, fv_val pred, fv_val target, fv_val weight)
 {
     return loss(g, FVI_OP_dice, NULL, pred, target, weight);
 }
+
+fv_val fv_loss_star(fv_graph *g, fv_val pred, fv_val target, fv_val weight,
+                    float distance, float background)
+{
+    fvi_star_loss o = {distance, background};
+    return loss(g, FVI_OP_star, &o, pred, target, weight);
+}

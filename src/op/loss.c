@@ -78,6 +78,19 @@ INFER(mse)
 INFER(mae)
 INFER(dice)
 
+/* Channel 0 is a logit; at least one distance follows. */
+static fv_status infer_star(fv_ctx *ctx, const void *attr, int nx,
+                            const fv_tensor x[], fv_tensor *y)
+{
+    (void)attr;
+    FV_TRY(infer_loss(ctx, "star", false, nx, x, y));
+    if (x[0].dim[x[0].ndim - 1] < 2)
+        return fvi_fail(ctx, FV_ESHAPE,
+                        "star: found 1 channel, expected a logit and the "
+                        "distances of at least one ray");
+    return FV_OK;
+}
+
 enum { KEEP_ALL = FVI_KEEP_X(0) | FVI_KEEP_X(1) | FVI_KEEP_X(2) };
 
 const fvi_op fvi_op_cross_entropy = {
@@ -130,5 +143,16 @@ const fvi_op fvi_op_dice = {
     .equation = "y = mean_k 1 - (2 sum w p t + 1)/(sum w p + sum w t + 1)",
     .keep = KEEP_ALL,
     .infer = infer_dice,
+    .work = fvi_work_none,
+};
+
+/* Source: Schmidt et al. 2018 (arXiv:1806.03535), and the StarDist package. */
+const fvi_op fvi_op_star = {
+    .name = "star",
+    .equation = "y = <bce(z,p)> + a (<p |d-t|>/<p> + b <(1-p) |d|>), "
+                "<v> = sum w v/sum w",
+    .attr_size = sizeof(fvi_star_loss),
+    .keep = KEEP_ALL,
+    .infer = infer_star,
     .work = fvi_work_none,
 };

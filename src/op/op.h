@@ -62,6 +62,7 @@
     X(mae)                  \
     X(laplace)              \
     X(dice)                 \
+    X(star)                 \
     X(ssim)                 \
     X(fourier)
 
@@ -141,6 +142,10 @@ typedef struct fvi_ssim {
     float range;    /* of the numbers: largest less smallest */
     int64_t scales; /* 1..5 */
 } fvi_ssim;
+
+typedef struct fvi_star_loss { /* star: a and b of its equation */
+    float distance, background;
+} fvi_star_loss;
 
 /* The input indices lo, lo+step, ... < hi (along each axis of the input) that
  * one output element reads. Never outside the input. */

@@ -46,7 +46,8 @@ typedef enum checkop_domain {
     CHECKOP_SMALL,     /* -0.2 .. 0.2                                 */
     CHECKOP_CLASS,     /* 0 .. K-1, now and then -1                   */
     CHECKOP_WEIGHT,    /* 0, or 0.5 .. 1.5                            */
-    CHECKOP_APART      /* at least 0.1 away from input 0              */
+    CHECKOP_APART,     /* at least 0.1 away from input 0              */
+    CHECKOP_STAR       /* the same, but channel 0 is 0 .. 1           */
 } checkop_domain;
 
 /* What error analysis may assume of an operation. */

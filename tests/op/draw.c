@@ -22,6 +22,8 @@ static double draw(fvi_rng *r, checkop_domain domain, int64_t i, int64_t C,
     case CHECKOP_NONZERO:
     case CHECKOP_APART:
         return away(r);
+    case CHECKOP_STAR:
+        return i % C ? away(r) : fvi_rng_uniform(r);
     case CHECKOP_PLUSMINUS:
         return ((i / C + i % C) % 2 ? 1 : -1) * fvi_rng_between(r, 0.8, 1.2);
     case CHECKOP_UNIT:
@@ -72,6 +74,8 @@ void checkop_draw(fv_ctx *ctx, const checkop_problem *p, uint64_t seed,
             v[i] = exact(draw(&r, p->domain[k], i, C, K));
         for (int64_t i = 0; p->domain[k] == CHECKOP_APART && i < count; i++)
             v[i] = exact(v[i] + d->x[0][i]);
+        for (int64_t i = 0; p->domain[k] == CHECKOP_STAR && i < count; i++)
+            v[i] = i % C ? exact(v[i] + d->x[0][i]) : v[i];
     }
     fvi_rng r = fvi_rng_new(seed, 99);
     int64_t count = fv_count(p->y);

@@ -241,6 +241,18 @@ def fourier(x, t):
     return (a - b).abs().mean()
 
 
+def star(distance, background):
+    def run(x, t, w=None):
+        w = torch.ones_like(x[..., :1]) if w is None else w
+        p, mass = t[..., :1], w.sum()
+        near = (x[..., 1:] - t[..., 1:]).abs().mean(-1, keepdim=True)
+        far = x[..., 1:].abs().mean(-1, keepdim=True)
+        return bce(x[..., :1], p, w) + distance * (
+            (w * p * near).sum() / (w * p).sum()
+            + background * (w * (1 - p) * far).sum() / mass)
+    return run
+
+
 CW = [0.5, 0.75, 1.0]
 # text, function, inputs (kind and shape), how many of them have a gradient
 ROWS = [
@@ -360,6 +372,10 @@ ROWS = [
      [(odd, 1, 23, 22, 1), (near, 1, 23, 22, 1)], 1),
     ("fourier:n2:c2:4x3", fourier, [(odd, 2, 4, 3, 2), (even, 2, 4, 3, 2)], 1),
     ("fourier:n1:c1:5x6", fourier, [(odd, 1, 5, 6, 1), (even, 1, 5, 6, 1)], 1),
+    ("star:n2:c4:value=2:eps=0.125:4", star(2, 0.125),
+     [(odd, 2, 4, 4), (unit, 2, 4, 4)], 1),
+    ("star:n2:c4:weighted:value=0.25:eps=0.5:4", star(0.25, 0.5),
+     [(odd, 2, 4, 4), (unit, 2, 4, 4), (unit, 2, 4, 1)], 1),
 ]
 
 

@@ -273,6 +273,12 @@ static void build_loss(checkop_problem *p, const spec *s)
         pred = CHECKOP_UNIT;
     if (p->op == FVI_OP_mae)
         target = CHECKOP_APART;
+    if (p->op == FVI_OP_star) {
+        fvi_star_loss o = {s->value, s->eps};
+        memcpy(p->attr, &o, sizeof o);
+        pred = CHECKOP_NONZERO;
+        target = CHECKOP_STAR;
+    }
     add(p, activation(s, s->c), pred, true);
     add(p, activation(s, cross ? 1 : s->c), target, false);
     if (s->weighted)
@@ -411,6 +417,7 @@ static void build_other(checkop_problem *p, const spec *s)
     case FVI_OP_mse:
     case FVI_OP_mae:
     case FVI_OP_dice:
+    case FVI_OP_star:
         build_loss(p, s);
         break;
     case FVI_OP_laplace:
