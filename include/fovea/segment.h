@@ -13,11 +13,13 @@ FV_C_BEGIN
  *   cell      logit of "cell"                     (1)  binary cross-entropy
  *   boundary  logits background/inside/boundary   (3)  cross-entropy
  *   distance  logit of "cell", distance           (2)  BCE + MSE
+ *   stars     logit of "center", 32 rays         (33)  fv_loss_star
  */
 typedef enum fv_target {
     FV_TARGET_CELL,
     FV_TARGET_BOUNDARY,
     FV_TARGET_DISTANCE,
+    FV_TARGET_STARS,
     FV_TARGET_COUNT
 } fv_target;
 
@@ -25,7 +27,7 @@ FV_API const char *fv_target_name(fv_target t);
 FV_NODISCARD FV_API fv_status fv_target_find(fv_ctx *ctx, const char *name,
                                              fv_target *out);
 /* Channels of the network's answer, and of the truth that `fv_target_fill`
- * writes: cell 1/1, boundary 3/1 (class number), distance 2/2. */
+ * writes: cell 1/1, boundary 3/1 (class number), distance 2/2, stars 33/33. */
 FV_API int fv_target_maps(fv_target t);
 FV_API int fv_target_truth_channels(fv_target t);
 
@@ -37,6 +39,8 @@ FV_API int fv_target_truth_channels(fv_target t);
  *             objects too thin to keep an inside pixel keep their middle
  *   distance  channel 0: as cell; channel 1: Euclidean distance in px to the
  *             nearest pixel outside the own object, divided by 10
+ *   stars     channel 0: fv_edt_probability; the others: fv_star_distances,
+ *             divided by 10 (numbers near 1 suit the start of a network)
  * FV_ESHAPE, FV_ENOMEM.
  */
 FV_NODISCARD FV_API fv_status fv_target_fill(fv_ctx *ctx, fv_target t,
@@ -48,6 +52,7 @@ typedef struct fv_decode_options {
     double seed;      /* rise of a seed over the pass to a higher one:
                          boundary: of P(inside)                      0.2
                          distance: of the distance, /10 px           0.1
+                         stars: overlap of two that are kept         0.4
                          0 means the number at the right, by target  0    */
     int64_t min_area; /* smaller objects are removed, px             10   */
     int fill_holes;   /* 1                                                */
@@ -64,6 +69,8 @@ FV_API fv_decode_options fv_decode_default(void);
  *             threshold
  *   distance  watershed of the distance from its maxima that rise at least
  *             `seed`, inside sigmoid >= threshold
+ *   stars     fv_star_decode of centers more probable than `threshold`,
+ *             overlap `seed`
  */
 FV_NODISCARD FV_API fv_status fv_decode(fv_ctx *ctx, fv_target t,
                                         fv_tensor maps, fv_decode_options o,

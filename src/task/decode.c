@@ -1,5 +1,6 @@
 /* From the maps a network answers with to objects. */
 
+#include "task/star.h"
 #include "task/task.h"
 
 #include <math.h>
@@ -13,6 +14,7 @@ fv_decode_options fv_decode_default(void)
 static const double usual_seed[FV_TARGET_COUNT] = {
     [FV_TARGET_BOUNDARY] = 0.2,
     [FV_TARGET_DISTANCE] = 0.1,
+    [FV_TARGET_STARS] = 0.4,
 };
 
 /* Blur of P(inside), px: speckle in it must not become seeds. */
@@ -152,21 +154,32 @@ static fv_status decode_distance(job *j)
     return split(j, -HUGE_VAL);
 }
 
+static fv_status decode_stars(job *j)
+{
+    fv_star_options o = fv_star_default();
+    o.probability = j->o.threshold;
+    o.overlap = j->o.seed;
+    fv_tensor labels = fv_dense(j->labels, FV_U32, 2, j->maps.dim);
+    return fvi_star_decode(j->ctx, j->maps, o, FVI_DISTANCE_UNIT, labels, NULL);
+}
+
 static fv_status (*const decoders[FV_TARGET_COUNT])(job *) = {
     [FV_TARGET_CELL] = decode_cell,
     [FV_TARGET_BOUNDARY] = decode_boundary,
     [FV_TARGET_DISTANCE] = decode_distance,
+    [FV_TARGET_STARS] = decode_stars,
 };
 
 static fv_status decode(job *j, fv_target t)
 {
     size_t pixels = (size_t)(j->h * j->w);
     fv_status status = FV_ENOMEM;
-    if (t != FV_TARGET_CELL) {
+    bool relief = t == FV_TARGET_BOUNDARY || t == FV_TARGET_DISTANCE;
+    if (relief) {
         j->relief = fvi_alloc(j->ctx, pixels * sizeof *j->relief);
         j->mask = fvi_alloc(j->ctx, pixels);
     }
-    if (t == FV_TARGET_CELL || (j->relief && j->mask))
+    if (!relief || (j->relief && j->mask))
         status = decoders[t](j);
     fvi_free(j->ctx, j->relief);
     fvi_free(j->ctx, j->mask);

@@ -25,6 +25,7 @@ typedef struct fvi_star_maps {
     fv_tensor t; /* f32 (H',W',1+rays) */
     fv_star_options o;
     fvi_rays rays;
+    float unit; /* px per number */
 } fvi_star_maps;
 
 /* A star as a polygon. The ends of its extent along x, y, x+y and x-y bound
@@ -41,9 +42,10 @@ typedef struct fvi_corners {
     double x[FV_MAX_RAYS], y[FV_MAX_RAYS];
 } fvi_corners;
 
-/* A distance within the limits. */
-static inline float fvi_star_ray(float d)
+/* A distance in px, within the limits. */
+static inline float fvi_star_ray(const fvi_star_maps *m, float d)
 {
+    d *= m->unit;
     return d < 1e-3f ? 1e-3f : d > 1e5f ? 1e5f : d;
 }
 
@@ -75,5 +77,9 @@ fv_status fvi_star_select(fv_ctx *ctx, const fvi_star_maps *m,
 void fvi_star_paint(fv_ctx *ctx, const fvi_star_maps *m,
                     const fvi_star_list *list, uint32_t *labels, int64_t h,
                     int64_t w);
+
+/* fv_star_decode of maps whose distances are in units of so many px. */
+fv_status fvi_star_decode(fv_ctx *ctx, fv_tensor maps, fv_star_options o,
+                          float unit, fv_tensor labels, fv_stars *stars);
 
 #endif

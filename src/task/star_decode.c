@@ -88,7 +88,7 @@ static void describe(const fvi_star_maps *m, const fvi_star *star, float *p,
     center[0] = (float)(star->cell / w * m->o.grid);
     center[1] = (float)(star->cell % w * m->o.grid);
     for (int k = 0; k < m->rays.count; k++)
-        distance[k] = fvi_star_ray(v[(k + 1) * step]);
+        distance[k] = fvi_star_ray(m, v[(k + 1) * step]);
 }
 
 static fv_status hand_over(fv_ctx *ctx, const fvi_star_maps *m,
@@ -135,8 +135,8 @@ static fv_status decode(fv_ctx *ctx, const fvi_star_maps *m, fv_tensor labels,
     return status;
 }
 
-fv_status fv_star_decode(fv_ctx *ctx, fv_tensor maps, fv_star_options o,
-                         fv_tensor labels, fv_stars *stars)
+fv_status fvi_star_decode(fv_ctx *ctx, fv_tensor maps, fv_star_options o,
+                          float unit, fv_tensor labels, fv_stars *stars)
 {
     FV_TRY(fvi_want(ctx, "maps", maps, FV_F32, 3, "f32 (H,W,1+rays)"));
     FV_TRY(fvi_want(ctx, "labels", labels, FV_U32, 2, "u32 (H,W)"));
@@ -147,6 +147,12 @@ fv_status fv_star_decode(fv_ctx *ctx, fv_tensor maps, fv_star_options o,
                         "stars: probability %g and overlap %g, expected "
                         "numbers, the latter 0 or more",
                         o.probability, o.overlap);
-    fvi_star_maps m = {maps, o, fvi_rays_new((int)maps.dim[2] - 1)};
+    fvi_star_maps m = {maps, o, fvi_rays_new((int)maps.dim[2] - 1), unit};
     return decode(ctx, &m, labels, stars);
+}
+
+fv_status fv_star_decode(fv_ctx *ctx, fv_tensor maps, fv_star_options o,
+                         fv_tensor labels, fv_stars *stars)
+{
+    return fvi_star_decode(ctx, maps, o, 1, labels, stars);
 }

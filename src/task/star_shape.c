@@ -19,7 +19,7 @@ void fvi_star_corners(const fvi_star_maps *m, uint32_t cell, bool truncate,
         (const float *)t->data + i * t->stride[0] + j * t->stride[1] + step;
     out->count = m->rays.count;
     for (int k = 0; k < out->count; k++) {
-        float length = fvi_star_ray(d[k * step]);
+        float length = fvi_star_ray(m, d[k * step]);
         float y = row + length * m->rays.row[k];
         float x = column + length * m->rays.column[k];
         out->y[k] = truncate ? (double)(int64_t)y : (double)y;

@@ -1,5 +1,6 @@
 /* The truth a network is trained on, drawn from label images. */
 
+#include "fovea/stars.h"
 #include "task/task.h"
 
 #include <string.h>
@@ -13,10 +14,10 @@ static const target_row rows[FV_TARGET_COUNT] = {
     [FV_TARGET_CELL] = {"cell", 1, 1},
     [FV_TARGET_BOUNDARY] = {"boundary", 3, 1},
     [FV_TARGET_DISTANCE] = {"distance", 2, 2},
+    [FV_TARGET_STARS] = {"stars", 33, 33},
 };
 
 enum { BACKGROUND, INSIDE, BOUNDARY };
-static const float distance_unit = 10; /* px; see segment.h */
 
 static bool known(fv_target t)
 {
@@ -46,7 +47,8 @@ fv_status fv_target_find(fv_ctx *ctx, const char *name, fv_target *out)
             return FV_OK;
         }
     return fvi_fail(ctx, FV_EINVAL,
-                    "unknown target '%s', expected cell, boundary or distance",
+                    "unknown target '%s', expected cell, boundary, distance or "
+                    "stars",
                     name);
 }
 
@@ -156,16 +158,32 @@ static fv_status fill_distance(truth *t)
     fv_status status = fvi_distance(t->ctx, t->labels, t->h, t->w, 0, d);
     for (int64_t i = 0; i < pixels && status == FV_OK; i++) {
         t->out[2 * i] = t->labels[i] != 0;
-        t->out[2 * i + 1] = d[i] / distance_unit;
+        t->out[2 * i + 1] = d[i] / FVI_DISTANCE_UNIT;
     }
     fvi_free(t->ctx, d);
     return status;
+}
+
+static fv_status fill_stars(truth *t)
+{
+    int64_t dim[3] = {t->h, t->w, rows[FV_TARGET_STARS].truth};
+    fv_tensor labels = {.ndim = -1};
+    fv_tensor all = fv_dense(t->out, FV_F32, 3, dim), center = all;
+    /* read only */
+    labels = fv_dense((void *)(uintptr_t)t->labels, FV_U32, 2, dim);
+    center.ndim = 2; /* channel 0, with the strides of all */
+    FV_TRY(fv_edt_probability(t->ctx, labels, 1, center));
+    FV_TRY(fv_star_distances(t->ctx, labels, 1, fv_slice(all, 2, 1, dim[2])));
+    for (int64_t i = 0; i < fv_count(all); i++)
+        t->out[i] /= i % dim[2] ? FVI_DISTANCE_UNIT : 1.0f;
+    return FV_OK;
 }
 
 static fv_status (*const fills[FV_TARGET_COUNT])(truth *) = {
     [FV_TARGET_CELL] = fill_cell,
     [FV_TARGET_BOUNDARY] = fill_boundary,
     [FV_TARGET_DISTANCE] = fill_distance,
+    [FV_TARGET_STARS] = fill_stars,
 };
 
 static fv_status check(fv_ctx *ctx, fv_target t, fv_tensor labels,

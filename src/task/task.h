@@ -114,6 +114,9 @@ fv_status fvi_peaks(fv_ctx *ctx, const fvi_order *o, const float *relief,
 
 /* ---- the rest ---- */
 
+/* Distances that networks answer are in units of so many px. */
+#define FVI_DISTANCE_UNIT 10.0f
+
 /* Gaussian blur of a dense plane in place, mirrored at the edges; `scratch`
  * has its size. Returns the factor by which the standard deviation of white
  * noise shrinks: the sum of squared taps along one axis. */

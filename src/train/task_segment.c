@@ -93,6 +93,8 @@ static fv_val loss_of(fv_graph *g, const fvi_net *n, fv_target t, bool dice)
         return fv_loss_cross_entropy(g, n->answer, n->target, n->weight, NULL);
     if (t == FV_TARGET_DISTANCE)
         return distance_loss(g, n, dice);
+    if (t == FV_TARGET_STARS) /* 0.2 per px, as in the field; units of 10 px */
+        return fv_loss_star(g, n->answer, n->target, n->weight, 2, 1e-4f);
     return cell_loss(g, n->answer, n->target, n->weight, dice);
 }
 
@@ -100,10 +102,15 @@ static fv_status loss(fvi_run *r, fvi_net *n)
 {
     fv_target target = r->model->target;
     bool dice = strcmp(r->o.loss, "dice") == 0;
-    if (dice && target == FV_TARGET_BOUNDARY)
+    if (dice && target != FV_TARGET_CELL && target != FV_TARGET_DISTANCE)
         return fvi_fail(r->ctx, FV_EINVAL,
                         "loss: dice goes with the targets cell and distance, "
-                        "not with boundary");
+                        "not with %s",
+                        fv_target_name(target));
+    if (target == FV_TARGET_STARS && strcmp(r->o.loss, "balanced") == 0)
+        return fvi_fail(r->ctx, FV_EINVAL,
+                        "loss: balanced goes with targets of classes, not "
+                        "with stars");
     int64_t truth[] = {-1, -1, -1, fv_target_truth_channels(target)};
     int64_t one[] = {-1, -1, -1, 1};
     n->target = fv_input(n->graph, "target", 4, truth);

@@ -88,10 +88,13 @@ static fv_status try_grid(tuner *t)
     static const double seeds[FV_TARGET_COUNT][5] = {
         [FV_TARGET_CELL] = {0},
         [FV_TARGET_BOUNDARY] = {0.1, 0.15, 0.2, 0.25, 0.35},
-        [FV_TARGET_DISTANCE] = {0.04, 0.08, 0.15, 0.3, 0.5}};
+        [FV_TARGET_DISTANCE] = {0.04, 0.08, 0.15, 0.3, 0.5},
+        [FV_TARGET_STARS] = {0.3, 0.4, 0.5}};
     for (int a = 0; a < 5; a++)
-        for (int b = 0; b < (t->target == FV_TARGET_CELL ? 1 : 5); b++) {
+        for (int b = 0; b < 5; b++) {
             fv_decode_options how = fv_decode_default();
+            if (b > 0 && seeds[t->target][b] == 0)
+                break;
             how.threshold = thresholds[a];
             how.seed = seeds[t->target][b];
             FV_TRY(try_one(t, how));

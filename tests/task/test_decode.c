@@ -43,8 +43,8 @@ static void targets_are_found_by_name(void **state)
         assert_ok(fv_target_find(ctx, fv_target_name((fv_target)k), &t));
         assert_int_equal(t, k);
     }
-    assert_int_equal(fv_target_find(ctx, "stars", &t), FV_EINVAL);
-    assert_non_null(strstr(fv_message(ctx), "'stars'"));
+    assert_int_equal(fv_target_find(ctx, "polygons", &t), FV_EINVAL);
+    assert_non_null(strstr(fv_message(ctx), "'polygons'"));
     assert_int_equal(fv_target_maps(FV_TARGET_BOUNDARY), 3);
     assert_int_equal(fv_target_truth_channels(FV_TARGET_BOUNDARY), 1);
 }
@@ -120,8 +120,10 @@ static fv_tensor perfect_maps(fv_target t, fv_tensor l)
             m[k * i + j] = v[i] == (float)j ? 5 : -5;
         if (t != FV_TARGET_BOUNDARY)
             m[k * i] = v[c * i] > 0 ? 5 : -5;
-        if (t == FV_TARGET_DISTANCE)
-            m[k * i + 1] = v[c * i + 1];
+        if (t == FV_TARGET_STARS)
+            m[k * i] = 8 * v[c * i] - 3;
+        for (int j = 1; j < k && t != FV_TARGET_BOUNDARY; j++)
+            m[k * i + j] = v[c * i + j];
     }
     free(truth.data);
     return maps;
@@ -227,7 +229,7 @@ static void decode_hostile(fv_target t, hostile *f, int64_t h, int64_t w,
     assert_tidy(l, count);
     if (f == nans)
         assert_int_equal(count, 0);
-    if (f == ones)
+    if (f == ones && t != FV_TARGET_STARS)
         assert_int_equal(count, h * w >= 10);
     free(maps.data);
     free(l.data);
@@ -251,8 +253,10 @@ static void hostile_maps_end_soon(void **state)
 static void a_giant_object_ends_soon(void **state)
 {
     (void)state;
-    for (int t = 0; t < FV_TARGET_COUNT; t++)
-        decode_hostile((fv_target)t, ones, 2048, 2048, 30);
+    for (int t = 0; t < FV_TARGET_COUNT; t++) {
+        int64_t side = t == FV_TARGET_STARS ? 1024 : 2048; /* 33 maps */
+        decode_hostile((fv_target)t, ones, side, side, 30);
+    }
 }
 
 /* The same labels, whatever the number of threads. */

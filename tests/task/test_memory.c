@@ -6,6 +6,8 @@
 #include "task/fft.h"
 #include "task_test.h"
 
+#include "fovea/stars.h"
+
 static int64_t until_refusal; /* allocations granted; below 0: all */
 
 static void *grant(void *user, size_t size)
@@ -33,7 +35,7 @@ static int make(void **state)
 }
 
 enum { SIDE = 24 };
-static fv_tensor labels, other, maps, mask, image, plane, thin, spot;
+static fv_tensor labels, other, maps, mask, image, plane, thin, spot, rays;
 static char path[600];
 
 static void fill(void)
@@ -79,6 +81,20 @@ static fv_status distance(void)
 static fv_status truth(void)
 {
     return fv_target_fill(ctx, FV_TARGET_BOUNDARY, thin, plane);
+}
+
+static fv_status star_truth(void)
+{
+    return fv_target_fill(ctx, FV_TARGET_STARS, labels, rays);
+}
+
+static fv_status stars(void)
+{
+    fv_stars s;
+    FV_TRY(fv_target_fill(ctx, FV_TARGET_STARS, labels, rays));
+    FV_TRY(fv_star_decode(ctx, rays, fv_star_default(), other, &s));
+    fv_stars_free(ctx, &s);
+    return FV_OK;
 }
 
 static fv_status components(void)
@@ -188,9 +204,9 @@ static fv_status overlay(void)
 }
 
 static fv_status (*const calls[])(void) = {
-    cell,    boundary,      distance, truth,   components, watershed,
-    clean,   match,         quality,  measure, rois,       geojson,
-    overlay, judge_objects, filter,   picture,
+    cell,    boundary,      distance,   truth,   components, watershed,
+    clean,   match,         quality,    measure, rois,       geojson,
+    overlay, judge_objects, star_truth, stars,   filter,     picture,
 };
 
 static void repeat(fv_status (*call)(void))
@@ -229,12 +245,14 @@ static void refused_memory_is_told_and_survived(void **state)
     thin = new_labels(SIDE, SIDE);
     spot = new_tensor(FV_F32, 2, 3, 3, 1);
     ((float *)spot.data)[4] = 1;
+    rays = new_tensor(FV_F32, 3, SIDE, SIDE, 33);
     ((uint32_t *)thin.data)[30] = 5; /* one pixel: keeps its middle */
     for (size_t k = 0; k < sizeof calls / sizeof *calls; k++)
         repeat(calls[k]);
     unlink(path);
-    fv_tensor all[] = {labels, other, maps, mask, image, plane, thin, spot};
-    for (int k = 0; k < 8; k++)
+    fv_tensor all[] = {labels, other, maps, mask, image,
+                       plane,  thin,  spot, rays};
+    for (int k = 0; k < 9; k++)
         free(all[k].data);
 }
 

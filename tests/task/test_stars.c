@@ -254,7 +254,7 @@ static void random_maps_are_selected_by_the_definition(void **state)
         for (int64_t i = 0; i < fv_count(t); i++)
             ((float *)t.data)[i] =
                 (float)(size * (1 - rough * (double)draw(1000) / 1000));
-        fvi_star_maps m = {t, fv_star_default(), fvi_rays_new(rays)};
+        fvi_star_maps m = {t, fv_star_default(), fvi_rays_new(rays), 1};
         m.o.overlap = (double)draw(10) / 10;
         m.o.truncate = (int)draw(2);
         for (int64_t i = 0; i < h * w; i++)

@@ -40,6 +40,11 @@ static const fv_field fields[] = {
     FV_END,
 };
 
+static int grid(const stardist *s)
+{
+    return (int)strtol(s->grid, NULL, 10);
+}
+
 static fv_val conv(fv_graph *g, fv_val x, int channels, int kernel)
 {
     return fv_convolve(g, "", x,
@@ -82,7 +87,7 @@ static fv_val trunk(fv_graph *g, const stardist *s, fv_val x)
 {
     fv_val skip[MAX_DEPTH];
     char name[40];
-    for (int n = 0; 1 << n < atoi(s->grid); n++) {
+    for (int n = 0; 1 << n < grid(s); n++) {
         snprintf(name, sizeof name, "grid_%d_no", n);
         x = fv_max_pool(g, level(g, s, x, name, s->base, s->base, 0), 2, 0);
     }
@@ -118,7 +123,7 @@ static fv_val build(fv_graph *g, const void *config, fv_val image)
 static int multiple(const void *config)
 {
     const stardist *s = config;
-    return atoi(s->grid) << s->depth;
+    return grid(s) << s->depth;
 }
 
 const fv_arch fvi_arch_stardist = {
