@@ -150,11 +150,13 @@ def main():
     print(f"# {o.threads} threads, {o.side} px, "
           f"{len(np.unique(labels)) - 1} objects, {o.rays} rays")
 
-    a, b = compare("distances of 256 px", lambda: fovea.distances(crop, o.rays),
+    a, b = compare("distances of 256 px",
+                   lambda: fovea.distances(crop, o.rays),
                    lambda: star_dist(crop, o.rays), 5 * o.repeats, o.cpu)
     print(f"# largest difference {abs(a - b).max():.3g} px")
     a, b = compare("probability of 256 px", lambda: fovea.probability(crop),
-                   lambda: edt_prob(crop.astype(np.int32)), 5 * o.repeats, o.cpu)
+                   lambda: edt_prob(crop.astype(np.int32)), 5 * o.repeats,
+                   o.cpu)
     print(f"# largest difference {abs(a - b).max():.3g}")
 
     maps = noisy_maps(labels, o.rays, o.noise, 2)

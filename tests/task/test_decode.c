@@ -246,7 +246,9 @@ static void hostile_maps_end_soon(void **state)
             for (size_t s = 0; s < sizeof shape / sizeof *shape; s++)
                 decode_hostile((fv_target)t, hostiles[k], shape[s][0],
                                shape[s][1], 5);
-            decode_hostile((fv_target)t, hostiles[k], 700, 900, 15);
+            int64_t part = t == FV_TARGET_STARS ? 3 : 1; /* 33 maps */
+            decode_hostile((fv_target)t, hostiles[k], 700 / part, 900 / part,
+                           15);
         }
 }
 
@@ -254,7 +256,7 @@ static void a_giant_object_ends_soon(void **state)
 {
     (void)state;
     for (int t = 0; t < FV_TARGET_COUNT; t++) {
-        int64_t side = t == FV_TARGET_STARS ? 1024 : 2048; /* 33 maps */
+        int64_t side = t == FV_TARGET_STARS ? 512 : 2048; /* 33 maps */
         decode_hostile((fv_target)t, ones, side, side, 30);
     }
 }
