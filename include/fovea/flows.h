@@ -92,9 +92,8 @@ typedef struct fv_flow_decode_options {
  *   v4           whole_fill, shifted, flows v4         Cellpose 4.0.8, 4.0.9
  * FV_EINVAL.
  */
-FV_NODISCARD FV_API fv_status
-fv_flow_decode_profile(fv_ctx *ctx, const char *name,
-                       fv_flow_decode_options *out);
+FV_NODISCARD FV_API fv_status fv_flow_decode_profile(
+    fv_ctx *ctx, const char *name, fv_flow_decode_options *out);
 FV_API fv_flow_decode_options fv_flow_decode_default(void);
 
 /*

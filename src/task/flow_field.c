@@ -144,7 +144,8 @@ fv_status fvi_flow_each(fv_ctx *ctx, const fvi_flow_objects *o,
                         const fv_flow_options *how, int64_t h, int64_t w,
                         fvi_flow_use *use, void *to)
 {
-    field f = {.ctx = ctx, .o = o, .how = how, .h = h, .w = w, .use = use, .to = to};
+    field f = {
+        .ctx = ctx, .o = o, .how = how, .h = h, .w = w, .use = use, .to = to};
     if (!o->count)
         return FV_OK;
     if (how->neighbors) {
@@ -197,8 +198,9 @@ fv_status fv_flows_from_labels(fv_ctx *ctx, fv_tensor labels, fv_flow_options o,
     FV_TRY(fvi_want(ctx, "flows", flows, FV_F32, 3, "f32 (H,W,2)"));
     FV_TRY(fvi_want_same(ctx, "labels", labels, "flows", flows));
     if (flows.dim[2] != 2)
-        return fvi_fail(ctx, FV_ESHAPE, "flows: found %lld channels, "
-                                        "expected 2 (dY, dX)",
+        return fvi_fail(ctx, FV_ESHAPE,
+                        "flows: found %lld channels, "
+                        "expected 2 (dY, dX)",
                         (long long)flows.dim[2]);
     fvi_dense l;
     FV_TRY(fvi_dense_open(ctx, labels, true, &l));

@@ -11,7 +11,7 @@
 
 enum {
     GROUP = 256, /* points that move together */
-    PERIOD = 4, /* steps between looks; catches cycles of 1, 2 and 4 */
+    PERIOD = 4,  /* steps between looks; catches cycles of 1, 2 and 4 */
 };
 
 static fvi_flow_axis axis_of(int64_t n, bool shifted)

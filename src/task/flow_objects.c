@@ -6,8 +6,8 @@
 static void grow(fvi_flow_object *o, const fvi_run *r)
 {
     if (!o->runs)
-        *o = (fvi_flow_object){r->label, r->y,     r->x0, r->y + 1,
-                               r->x1,    .area = 0};
+        *o = (fvi_flow_object){r->label, r->y,  r->x0,
+                               r->y + 1, r->x1, .area = 0};
     o->y1 = r->y + 1;
     o->x0 = r->x0 < o->x0 ? r->x0 : o->x0;
     o->x1 = r->x1 > o->x1 ? r->x1 : o->x1;

@@ -10,10 +10,10 @@
 #include <string.h>
 
 enum {
-    FEW = 2,      /* a bin with more belongs to the sink it touches */
-    MANY = 10,    /* a sink has more                                */
-    APART = 2,    /* and is the fullest bin within 2 px             */
-    REACH = 5,    /* dilations of a sink                            */
+    FEW = 2,   /* a bin with more belongs to the sink it touches */
+    MANY = 10, /* a sink has more                                */
+    APART = 2, /* and is the fullest bin within 2 px             */
+    REACH = 5, /* dilations of a sink                            */
     SIDE = 2 * REACH + 1,
     ROW = SIDE + 2, /* with a frame */
 };
@@ -24,7 +24,7 @@ typedef struct sink {
 
 typedef struct sinks {
     int64_t h, w;
-    const uint32_t *plane; /* number of a full bin from 1, or 0 */
+    const uint32_t *plane;         /* number of a full bin from 1, or 0 */
     uint32_t *bin, *count, *owner; /* of full bins               */
     int64_t bins, sinks;
     sink *sink;

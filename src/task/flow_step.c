@@ -15,8 +15,8 @@ void FVI_JOIN(fvi_heat_step, FV_ISA)(const fvi_heat *t, int64_t lo, int64_t hi)
         const double *ninth = t->ninth + t->chunk[c];
         double *restrict next = t->next + t->chunk[c];
         for (int k = 0; k < FVI_LANES; k++)
-            next[k] = ninth[k] * (mid[k] + up[k] + down[k] + mid[k - 1] +
-                                  mid[k + 1] + up[k - 1] + up[k + 1] +
-                                  down[k - 1] + down[k + 1]);
+            next[k] =
+                ninth[k] * (mid[k] + up[k] + down[k] + mid[k - 1] + mid[k + 1] +
+                            up[k - 1] + up[k + 1] + down[k - 1] + down[k + 1]);
     }
 }

@@ -16,20 +16,18 @@ typedef struct pair {
 static inline pair around(const fvi_flow_axis *a, __m256 p)
 {
     __m512i one = _mm512_set1_epi64(1), n = _mm512_set1_epi64(a->n);
-    __m512d at =
-        _mm512_add_pd(_mm512_mul_pd(_mm512_cvtps_pd(p),
-                                    _mm512_set1_pd(a->factor)),
-                      _mm512_set1_pd(a->shift));
-    __m512i hi =
-        _mm512_cvttpd_epi64(_mm512_add_pd(at, _mm512_set1_pd(1)));
+    __m512d at = _mm512_add_pd(
+        _mm512_mul_pd(_mm512_cvtps_pd(p), _mm512_set1_pd(a->factor)),
+        _mm512_set1_pd(a->shift));
+    __m512i hi = _mm512_cvttpd_epi64(_mm512_add_pd(at, _mm512_set1_pd(1)));
     __m512i lo = _mm512_sub_epi64(hi, one);
     __m512d part = _mm512_sub_pd(at, _mm512_cvtepi64_pd(lo));
     __mmask8 first = _mm512_cmpgt_epi64_mask(hi, _mm512_setzero_si512());
     __mmask8 second = _mm512_cmplt_epi64_mask(hi, n);
-    return (pair){
-        _mm512_maskz_mov_epi64(first, lo), _mm512_mask_mov_epi64(lo, second, hi),
-        _mm512_maskz_sub_pd(first, _mm512_set1_pd(1), part),
-        _mm512_maskz_mov_pd(second, part)};
+    return (pair){_mm512_maskz_mov_epi64(first, lo),
+                  _mm512_mask_mov_epi64(lo, second, hi),
+                  _mm512_maskz_sub_pd(first, _mm512_set1_pd(1), part),
+                  _mm512_maskz_mov_pd(second, part)};
 }
 
 /* Eight pairs (dY, dX) of the pixels with these places in the plane. */
@@ -77,9 +75,9 @@ void fvi_flow_walk_v4(const fvi_flow_walk *k, float *y, float *x, int64_t count)
             _mm512_mul_pd(v.wlo, u.wlo), _mm512_mul_pd(v.wlo, u.whi),
             _mm512_mul_pd(v.whi, u.wlo), _mm512_mul_pd(v.whi, u.whi)};
         __m512d dy = blend(a, b, c, d, w);
-        __m512d dx = blend(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32),
-                           _mm512_srli_epi64(c, 32), _mm512_srli_epi64(d, 32),
-                           w);
+        __m512d dx =
+            blend(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32),
+                  _mm512_srli_epi64(c, 32), _mm512_srli_epi64(d, 32), w);
         _mm256_storeu_ps(y + i, moved(py, dy, k->y.n));
         _mm256_storeu_ps(x + i, moved(px, dx, k->x.n));
     }
