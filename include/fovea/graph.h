@@ -132,6 +132,10 @@ FV_API fv_val fv_rms_norm(fv_graph *g, const char *name, fv_val x, float eps);
 FV_API fv_val fv_group_norm(fv_graph *g, const char *name, fv_val x,
                             int groups);
 
+/* y = x/sqrt(sum x^2), per position over the channels; 0 where x is 0. No
+ * parameters. */
+FV_API fv_val fv_l2_norm(fv_graph *g, fv_val x);
+
 /* ---- attention ---- */
 
 /* Zeroed fields mean the defaults at the right. */
@@ -264,6 +268,8 @@ FV_API fv_val fv_add(fv_graph *g, fv_val a, fv_val b);
 /* b has the shape of a; or it is (N,C), one number per channel of each image,
  * that all positions share. */
 FV_API fv_val fv_multiply(fv_graph *g, fv_val a, fv_val b);
+/* a (N,...,C), b (N,C): y = a + b, at all positions of an image the same b. */
+FV_API fv_val fv_add_channels(fv_graph *g, fv_val a, fv_val b);
 
 /* ---- shape ---- */
 

@@ -192,6 +192,11 @@ fv_val fv_local_response_norm(fv_graph *g, fv_val x, int size, float alpha,
     return fvi_node_add(g, FVI_OP_local_response_norm, &o, 1, &x);
 }
 
+fv_val fv_l2_norm(fv_graph *g, fv_val x)
+{
+    return fvi_node_add(g, FVI_OP_l2_norm, NULL, 1, &x);
+}
+
 /* ---- pooling and resampling ---- */
 
 static fv_val pool(fv_graph *g, fv_val x, fvi_op_id op, int side, int stride,
@@ -330,6 +335,11 @@ fv_val fv_add(fv_graph *g, fv_val a, fv_val b)
 fv_val fv_multiply(fv_graph *g, fv_val a, fv_val b)
 {
     return fvi_node_add(g, FVI_OP_multiply, NULL, 2, (fv_val[]){a, b});
+}
+
+fv_val fv_add_channels(fv_graph *g, fv_val a, fv_val b)
+{
+    return fvi_node_add(g, FVI_OP_add_channels, NULL, 2, (fv_val[]){a, b});
 }
 
 /* ---- shape ---- */

@@ -25,6 +25,7 @@
     X(layer_norm)           \
     X(rms_norm)             \
     X(group_norm)           \
+    X(l2_norm)              \
     X(attention)            \
     X(local_response_norm)  \
     X(max_pool)             \
@@ -48,6 +49,7 @@
     X(multiply)             \
     X(add_each)             \
     X(multiply_each)        \
+    X(add_channels)         \
     X(concat)               \
     X(slice)                \
     X(reshape)              \

@@ -111,7 +111,7 @@ static void count_terms(const checkop_problem *p, double n[3])
         positions *= (double)p->x[0].dim[a];
     n[0] = n[1] = n[2] = positions;
     if (p->op == FVI_OP_multiply_each || p->op == FVI_OP_add_each ||
-        p->op == FVI_OP_prepend)
+        p->op == FVI_OP_prepend || p->op == FVI_OP_add_channels)
         n[2] = (double)fv_count(p->y) / (double)fv_count(p->x[1]);
     if (p->family != CHECKOP_BILINEAR || p->op == FVI_OP_multiply ||
         p->op == FVI_OP_multiply_each)

@@ -376,6 +376,10 @@ ROWS = [
      [(odd, 2, 4, 4), (unit, 2, 4, 4)], 1),
     ("star:n2:c4:weighted:value=0.25:eps=0.5:4", star(0.25, 0.5),
      [(odd, 2, 4, 4), (unit, 2, 4, 4), (unit, 2, 4, 1)], 1),
+    ("add_channels:n2:c3:3x2", lambda a, b: a + b[:, None, None, :],
+     [(odd, 2, 3, 2, 3), (odd, 2, 3)], 2),
+    ("l2_norm:n2:c5:3", lambda x: F.normalize(x, dim=-1),
+     [(odd, 2, 3, 5)], 1),
 ]
 
 

@@ -346,7 +346,7 @@ static void build_response(checkop_problem *p, const spec *s)
     add(p, activation(s, s->c), CHECKOP_SIGNED, true);
 }
 
-/* Numbers for each image, tokens before each, extents to cut to. */
+/* Numbers for each image or channel, tokens before each, extents to cut to. */
 static void build_second(checkop_problem *p, const spec *s)
 {
     fv_tensor x = activation(s, s->c), other = x;
@@ -357,6 +357,8 @@ static void build_second(checkop_problem *p, const spec *s)
     add(p, x, CHECKOP_SIGNED, true);
     if (each)
         other = shape((int)s->last, x.dim + (x.ndim - s->last));
+    else if (p->op == FVI_OP_add_channels)
+        other = shape(2, (int64_t[]){s->n, s->c});
     else if (p->op == FVI_OP_prepend)
         other = shape(2, (int64_t[]){s->c2, s->c});
     for (int a = 0; a < s->rank && p->op == FVI_OP_crop; a++)
@@ -472,6 +474,7 @@ static void build(checkop_problem *p, const spec *s)
         break;
     case FVI_OP_add_each:
     case FVI_OP_multiply_each:
+    case FVI_OP_add_channels:
     case FVI_OP_prepend:
     case FVI_OP_crop:
         build_second(p, s);
