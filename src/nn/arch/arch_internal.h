@@ -15,6 +15,7 @@
     X(mlp)           \
     X(conv)          \
     X(unet)          \
+    X(cpnet)         \
     X(stardist)      \
     X(lenet)         \
     X(alexnet)       \
