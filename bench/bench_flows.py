@@ -37,7 +37,8 @@ class Decode(ctypes.Structure):
                  ("logit", "scale", "max_error", "max_share")] +
                 [(n, ctypes.c_int64) for n in ("steps", "min_area")] +
                 [(n, ctypes.c_int) for n in
-                 ("fill_holes", "shifted", "whole_fill", "small_by_rank")] +
+                 ("fill_holes", "judge_edges", "shifted", "whole_fill",
+                  "small_by_rank")] +
                 [("flows", Flow)])
 
 

@@ -39,8 +39,8 @@ PUBLIC = {
     "status": "base", "field": "base", "tensor": "tensor", "graph": "op",
     "plan": "graph", "loss": "nn", "optim": "nn", "arch": "nn",
     "image": "image", "segment": "task", "score": "task", "synth": "task",
-    "stars": "task", "flows": "task", "degrade": "task", "filter": "task",
-    "class_score": "task",
+    "stars": "task", "flows": "task", "shape": "task", "degrade": "task",
+    "filter": "task", "class_score": "task",
     "model": "model", "augment": "train", "train": "train", "fovea": "cli",
 }
 

@@ -88,9 +88,40 @@ def golden_decode(v3, v4):
         emit(f"decode/{name}", in_cellpose(folder, DECODE, maps=maps))
 
 
+def descriptors(labels, sigma, ball):
+    """Pixel by pixel, as the equations say (see include/fovea/shape.h)."""
+    h, w = labels.shape
+    reach = int(np.floor(sigma) if ball else np.ceil(3 * sigma))
+    dy, dx = np.mgrid[-reach:reach + 1, -reach:reach + 1]
+    window = (1.0 * (dy ** 2 + dx ** 2 <= sigma ** 2) if ball else
+              np.exp(-(dy ** 2 + dx ** 2) / (2 * sigma ** 2)))
+    padded = np.pad(labels, reach)
+    out = np.zeros((h, w, 6))
+    for y, x in zip(*np.nonzero(labels)):
+        own = padded[y:y + 2 * reach + 1, x:x + 2 * reach + 1] == labels[y, x]
+        weight = window[own]
+        u = np.stack([dy[own], dx[own]])
+        mean = (weight * u).sum(1) / weight.sum()
+        c = np.cov(u, aweights=weight, ddof=0) if own.sum() > 1 else \
+            np.zeros((2, 2))
+        out[y, x] = [*(mean / sigma), c[0, 0] / sigma ** 2,
+                     c[1, 1] / sigma ** 2, c[0, 1] / sigma ** 2,
+                     weight.sum() / window.sum()]
+    return out
+
+
+def golden_shape():
+    labels = cells(22, 26, 8, 21)
+    labels[0, 25] = labels.max() + 1     # one pixel
+    emit("shape/labels", labels)
+    emit("shape/gaussian", descriptors(labels, 2.5, False), 6)
+    emit("shape/ball", descriptors(labels, 4.2, True), 6)
+
+
 def main():
     golden_flows(*sys.argv[1:4])
     golden_decode(*sys.argv[2:4])
+    golden_shape()
     OUT.write_text("\n".join(lines) + "\n")
 
 

@@ -77,6 +77,8 @@ typedef struct fv_flow_decode_options {
     int64_t steps;     /* Euler steps of at most 1 px                    200 */
     int64_t min_area;  /* smaller objects are removed, px                15  */
     int fill_holes;    /*                                                1   */
+    int judge_edges;   /* 1: the flow error also of objects at the edge of
+                          the image, whose center may lie beyond         0   */
     int shifted;       /* 1: the field at pixel i of n is read at
                           i n/(n - 1) - 1/2, zero outside, as Cellpose does
                           on a GPU and everywhere since version 4        0   */
@@ -88,8 +90,8 @@ typedef struct fv_flow_decode_options {
 
 /*
  *   fovea        the numbers above                     the default
- *   v3.1.1.3-cpu whole_fill, small_by_rank, flows v3.1-cpu
- *   v4           whole_fill, shifted, flows v4         Cellpose 4.0.8, 4.0.9
+ *   v3.1.1.3-cpu judge_edges, whole_fill, small_by_rank, flows v3.1-cpu
+ *   v4           judge_edges, whole_fill, shifted, flows v4; of 4.0.8, 4.0.9
  * FV_EINVAL.
  */
 FV_NODISCARD FV_API fv_status fv_flow_decode_profile(

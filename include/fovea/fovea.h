@@ -16,6 +16,7 @@
 #include "fovea/plan.h"
 #include "fovea/score.h"
 #include "fovea/segment.h"
+#include "fovea/shape.h"
 #include "fovea/stars.h"
 #include "fovea/status.h"
 #include "fovea/synth.h"

@@ -14,12 +14,17 @@ FV_C_BEGIN
  *   boundary  logits background/inside/boundary   (3)  cross-entropy
  *   distance  logit of "cell", distance           (2)  BCE + MSE
  *   stars     logit of "center", 32 rays         (33)  fv_loss_star
+ *   flows     5 dY, 5 dX, logit of "cell"         (3)  MSE/2 + BCE
+ *   shape     those of boundary, 6 descriptors    (9)  cross-entropy + MSE of
+ *                                                      the latter in objects
  */
 typedef enum fv_target {
     FV_TARGET_CELL,
     FV_TARGET_BOUNDARY,
     FV_TARGET_DISTANCE,
     FV_TARGET_STARS,
+    FV_TARGET_FLOWS,
+    FV_TARGET_SHAPE,
     FV_TARGET_COUNT
 } fv_target;
 
@@ -27,7 +32,8 @@ FV_API const char *fv_target_name(fv_target t);
 FV_NODISCARD FV_API fv_status fv_target_find(fv_ctx *ctx, const char *name,
                                              fv_target *out);
 /* Channels of the network's answer, and of the truth that `fv_target_fill`
- * writes: cell 1/1, boundary 3/1 (class number), distance 2/2, stars 33/33. */
+ * writes: cell 1/1, boundary 3/1 (class number), distance 2/2, stars 33/33,
+ * flows 3/3, shape 9/8. */
 FV_API int fv_target_maps(fv_target t);
 FV_API int fv_target_truth_channels(fv_target t);
 
@@ -41,6 +47,8 @@ FV_API int fv_target_truth_channels(fv_target t);
  *             nearest pixel outside the own object, divided by 10
  *   stars     channel 0: fv_edt_probability; the others: fv_star_distances,
  *             divided by 10 (numbers near 1 suit the start of a network)
+ *   flows     channels 0, 1: 5 times fv_flows_from_labels; 2: as cell
+ *   shape     channel 0: as boundary; 1..6: fv_shape_descriptors; 7: as cell
  * FV_ESHAPE, FV_ENOMEM.
  */
 FV_NODISCARD FV_API fv_status fv_target_fill(fv_ctx *ctx, fv_target t,
@@ -53,6 +61,8 @@ typedef struct fv_decode_options {
                          boundary: of P(inside)                      0.2
                          distance: of the distance, /10 px           0.1
                          stars: overlap of two that are kept         0.4
+                         flows: the flow error at most               0.4
+                         shape: as boundary                          0.2
                          0 means the number at the right, by target  0    */
     int64_t min_area; /* smaller objects are removed, px             10   */
     int fill_holes;   /* 1                                                */
@@ -71,6 +81,9 @@ FV_API fv_decode_options fv_decode_default(void);
  *             `seed`, inside sigmoid >= threshold
  *   stars     fv_star_decode of centers more probable than `threshold`,
  *             overlap `seed`
+ *   flows     fv_flow_decode of sigmoid > threshold, with `seed` as max_error;
+ *             its objects need not be connected
+ *   shape     as boundary, from the first three maps
  */
 FV_NODISCARD FV_API fv_status fv_decode(fv_ctx *ctx, fv_target t,
                                         fv_tensor maps, fv_decode_options o,

@@ -28,7 +28,8 @@ const fv_field fvi_input_fields[] = {
 
 const fv_field fvi_output_fields[] = {
     FV_TEXT(fvi_settings, task, "segment", "what the model is for"),
-    FV_CHOICE(fvi_settings, target, "cell", "cell|boundary|distance|stars",
+    FV_CHOICE(fvi_settings, target, "cell",
+              "cell|boundary|distance|stars|flows|shape",
               "meaning of the maps"),
     FV_REAL(fvi_settings, threshold, 0.5, 0, 1, "",
             "probability above which a pixel is object"),

@@ -1,5 +1,6 @@
 /* From the maps a network answers with to objects. */
 
+#include "fovea/flows.h"
 #include "task/star.h"
 #include "task/task.h"
 
@@ -15,6 +16,8 @@ static const double usual_seed[FV_TARGET_COUNT] = {
     [FV_TARGET_BOUNDARY] = 0.2,
     [FV_TARGET_DISTANCE] = 0.1,
     [FV_TARGET_STARS] = 0.4,
+    [FV_TARGET_FLOWS] = 0.4,
+    [FV_TARGET_SHAPE] = 0.2,
 };
 
 /* Blur of P(inside), px: speckle in it must not become seeds. */
@@ -163,18 +166,32 @@ static fv_status decode_stars(job *j)
     return fvi_star_decode(j->ctx, j->maps, o, FVI_DISTANCE_UNIT, labels, NULL);
 }
 
+static fv_status decode_flows(job *j)
+{
+    fv_flow_decode_options o = fv_flow_decode_default();
+    o.logit = logit(j->o.threshold);
+    o.max_error = j->o.seed;
+    o.min_area = j->o.min_area;
+    o.fill_holes = j->o.fill_holes;
+    fv_tensor labels = fv_dense(j->labels, FV_U32, 2, j->maps.dim);
+    return fv_flow_decode(j->ctx, j->maps, o, labels, &j->found);
+}
+
 static fv_status (*const decoders[FV_TARGET_COUNT])(job *) = {
     [FV_TARGET_CELL] = decode_cell,
     [FV_TARGET_BOUNDARY] = decode_boundary,
     [FV_TARGET_DISTANCE] = decode_distance,
     [FV_TARGET_STARS] = decode_stars,
+    [FV_TARGET_FLOWS] = decode_flows,
+    [FV_TARGET_SHAPE] = decode_boundary,
 };
 
 static fv_status decode(job *j, fv_target t)
 {
     size_t pixels = (size_t)(j->h * j->w);
     fv_status status = FV_ENOMEM;
-    bool relief = t == FV_TARGET_BOUNDARY || t == FV_TARGET_DISTANCE;
+    bool relief = t == FV_TARGET_BOUNDARY || t == FV_TARGET_DISTANCE ||
+                  t == FV_TARGET_SHAPE;
     if (relief) {
         j->relief = fvi_alloc(j->ctx, pixels * sizeof *j->relief);
         j->mask = fvi_alloc(j->ctx, pixels);

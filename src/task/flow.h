@@ -1,31 +1,11 @@
 #ifndef FVI_FLOW_H
 #define FVI_FLOW_H
 
-/* What the two directions share: objects as runs, heat in their boxes. */
+/* What the two directions share: heat in the boxes of objects, and points
+ * that follow it. */
 
 #include "fovea/flows.h"
-#include "task/task.h"
-
-/* ---- objects (flow_objects.c) ---- */
-
-typedef struct fvi_flow_object {
-    uint32_t label;
-    int32_t y0, x0, y1, x1; /* box; y1 and x1 excluded */
-    int64_t area, first;    /* its runs are run[first] .. run[first + runs) */
-    int64_t runs;
-} fvi_flow_object;
-
-/* The objects of a label image in raster order of first pixel, each with its
- * runs by row, then by column. */
-typedef struct fvi_flow_objects {
-    int64_t count;
-    fvi_flow_object *object;
-    fvi_run *run;
-} fvi_flow_objects;
-
-fv_status fvi_flow_objects_new(fv_ctx *ctx, const uint32_t *labels, int64_t h,
-                               int64_t w, fvi_flow_objects *out);
-void fvi_flow_objects_free(fv_ctx *ctx, fvi_flow_objects *o);
+#include "task/pieces.h"
 
 /* ---- heat (flow_heat.c, flow_step.c) ---- */
 
@@ -43,14 +23,14 @@ typedef struct fvi_heat {
 } fvi_heat;
 
 /* Doubles of scratch that an object needs. */
-int64_t fvi_heat_room(const fvi_flow_object *o);
+int64_t fvi_heat_room(const fvi_piece *o);
 
 /* Heat after `steps`, in `now`. `team` threads share one object. */
-void fvi_heat_spread(const fvi_flow_object *o, const fvi_run *run,
+void fvi_heat_spread(const fvi_piece *o, const fvi_run *run,
                      const fv_flow_options *how, int64_t steps, int team,
                      double *scratch, fvi_heat *out);
 
-static inline int64_t fvi_heat_cell(const fvi_heat *t, const fvi_flow_object *o,
+static inline int64_t fvi_heat_cell(const fvi_heat *t, const fvi_piece *o,
                                     int64_t y, int64_t x)
 {
     return (y - o->y0 + 1) * t->stride + x - o->x0 + FVI_LANES;
@@ -67,7 +47,7 @@ fvi_heat_step fvi_heat_step_any, fvi_heat_step_v4;
 typedef void fvi_flow_use(void *to, int64_t object, int64_t y, int64_t x,
                           double dy, double dx);
 
-fv_status fvi_flow_each(fv_ctx *ctx, const fvi_flow_objects *o,
+fv_status fvi_flow_each(fv_ctx *ctx, const fvi_pieces *o,
                         const fv_flow_options *how, int64_t h, int64_t w,
                         fvi_flow_use *use, void *to);
 

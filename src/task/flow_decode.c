@@ -19,11 +19,11 @@ fv_flow_decode_options fv_flow_decode_default(void)
 
 static const struct {
     const char *name, *flows;
-    int shifted, whole_fill, small_by_rank;
+    int judge_edges, shifted, whole_fill, small_by_rank;
 } profiles[] = {
-    {"fovea", "fovea", 0, 0, 0},
-    {"v3.1.1.3-cpu", "v3.1-cpu", 0, 1, 1},
-    {"v4", "v4", 1, 1, 0},
+    {"fovea", "fovea", 0, 0, 0, 0},
+    {"v3.1.1.3-cpu", "v3.1-cpu", 1, 0, 1, 1},
+    {"v4", "v4", 1, 1, 1, 0},
 };
 
 fv_status fv_flow_decode_profile(fv_ctx *ctx, const char *name,
@@ -33,6 +33,7 @@ fv_status fv_flow_decode_profile(fv_ctx *ctx, const char *name,
         if (strcmp(name, profiles[i].name) != 0)
             continue;
         fv_flow_decode_options o = fv_flow_decode_default();
+        o.judge_edges = profiles[i].judge_edges;
         o.shifted = profiles[i].shifted;
         o.whole_fill = profiles[i].whole_fill;
         o.small_by_rank = profiles[i].small_by_rank;
@@ -166,12 +167,17 @@ static void compare(void *to, int64_t object, int64_t y, int64_t x, double dy,
     g->error[object] += ey * ey + ex * ex;
 }
 
-static void remove_bad(const job *j, const fvi_flow_objects *f,
-                       const double *error)
+static bool at_edge(const job *j, const fvi_piece *o)
+{
+    return o->y0 == 0 || o->x0 == 0 || o->y1 == j->h || o->x1 == j->w;
+}
+
+static void remove_bad(const job *j, const fvi_pieces *f, const double *error)
 {
     for (int64_t k = 0; k < f->count; k++) {
-        const fvi_flow_object *o = &f->object[k];
-        if (!(error[k] / (double)o->area > j->o.max_error))
+        const fvi_piece *o = &f->object[k];
+        if (!(error[k] / (double)o->area > j->o.max_error) ||
+            (at_edge(j, o) && !j->o.judge_edges))
             continue;
         for (int64_t i = 0; i < o->runs; i++) {
             const fvi_run *r = &f->run[o->first + i];
@@ -183,8 +189,8 @@ static void remove_bad(const job *j, const fvi_flow_objects *f,
 
 static fv_status control(const job *j)
 {
-    fvi_flow_objects f;
-    FV_TRY(fvi_flow_objects_new(j->ctx, j->labels, j->h, j->w, &f));
+    fvi_pieces f;
+    FV_TRY(fvi_pieces_new(j->ctx, j->labels, j->h, j->w, &f));
     double *error = fvi_calloc(j->ctx, (size_t)f.count, sizeof *error);
     fv_status status = FV_ENOMEM;
     if (error) {
@@ -195,7 +201,7 @@ static fv_status control(const job *j)
             remove_bad(j, &f, error);
     }
     fvi_free(j->ctx, error);
-    fvi_flow_objects_free(j->ctx, &f);
+    fvi_pieces_free(j->ctx, &f);
     return status;
 }
 

@@ -37,7 +37,7 @@ fv_status fv_flow_profile(fv_ctx *ctx, const char *name, fv_flow_options *out)
 
 typedef struct field {
     const fv_ctx *ctx;
-    const fvi_flow_objects *o;
+    const fvi_pieces *o;
     const fv_flow_options *how;
     int64_t h, w, largest; /* the most h + w of a box */
     fvi_flow_use *use;
@@ -45,7 +45,7 @@ typedef struct field {
     double *plane; /* heat (h,w) where neighbors count, else NULL */
 } field;
 
-static int64_t steps_of(const field *f, const fvi_flow_object *o)
+static int64_t steps_of(const field *f, const fvi_piece *o)
 {
     int64_t sides = o->y1 - o->y0 + o->x1 - o->x0;
     if (f->how->steps == FV_STEPS_LARGEST)
@@ -63,7 +63,7 @@ static void pass_on(const field *f, int64_t k, int64_t y, int64_t x, double dy,
 /* Heat of object k; its directions at once unless neighbors count. */
 static void one_object(const field *f, int64_t k, int team, double *scratch)
 {
-    const fvi_flow_object *o = &f->o->object[k];
+    const fvi_piece *o = &f->o->object[k];
     const fvi_run *run = f->o->run + o->first;
     fvi_heat t;
     if (fvi_canceled(f->ctx))
@@ -88,7 +88,7 @@ static double heat_at(const field *f, int64_t y, int64_t x)
 
 static void from_plane(const field *f, int64_t k)
 {
-    const fvi_flow_object *o = &f->o->object[k];
+    const fvi_piece *o = &f->o->object[k];
     const fvi_run *run = f->o->run + o->first;
     for (int64_t i = 0; i < o->runs; i++)
         for (int64_t x = run[i].x0; x < run[i].x1; x++) {
@@ -124,7 +124,7 @@ static fv_status with_scratch(fv_ctx *ctx, field *f)
     int threads = fvi_team(ctx, f->h * f->w);
     int64_t small = 0, large = 0;
     for (int64_t k = 0; k < f->o->count; k++) {
-        const fvi_flow_object *o = &f->o->object[k];
+        const fvi_piece *o = &f->o->object[k];
         int64_t room = fvi_heat_room(o);
         int64_t sides = o->y1 - o->y0 + o->x1 - o->x0;
         small = room <= LARGE && room > small ? room : small;
@@ -140,7 +140,7 @@ static fv_status with_scratch(fv_ctx *ctx, field *f)
     return FV_OK;
 }
 
-fv_status fvi_flow_each(fv_ctx *ctx, const fvi_flow_objects *o,
+fv_status fvi_flow_each(fv_ctx *ctx, const fvi_pieces *o,
                         const fv_flow_options *how, int64_t h, int64_t w,
                         fvi_flow_use *use, void *to)
 {
@@ -182,12 +182,12 @@ static void clear(fv_tensor t)
 static fv_status fill(fv_ctx *ctx, const uint32_t *labels, fv_flow_options o,
                       fv_tensor flows)
 {
-    fvi_flow_objects objects;
+    fvi_pieces objects;
     int64_t h = flows.dim[0], w = flows.dim[1];
-    FV_TRY(fvi_flow_objects_new(ctx, labels, h, w, &objects));
+    FV_TRY(fvi_pieces_new(ctx, labels, h, w, &objects));
     clear(flows);
     fv_status status = fvi_flow_each(ctx, &objects, &o, h, w, store, &flows);
-    fvi_flow_objects_free(ctx, &objects);
+    fvi_pieces_free(ctx, &objects);
     return status;
 }
 

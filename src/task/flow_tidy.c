@@ -14,12 +14,12 @@ typedef struct tidy {
 
 static int by_label(const void *a, const void *b)
 {
-    const fvi_flow_object *p = a, *q = b;
+    const fvi_piece *p = a, *q = b;
     return p->label < q->label ? -1 : p->label > q->label;
 }
 
-static void paint(const tidy *t, const fvi_flow_objects *f,
-                  const fvi_flow_object *o, uint32_t label)
+static void paint(const tidy *t, const fvi_pieces *f, const fvi_piece *o,
+                  uint32_t label)
 {
     for (int64_t i = 0; i < o->runs; i++) {
         const fvi_run *r = &f->run[o->first + i];
@@ -32,18 +32,17 @@ static void paint(const tidy *t, const fvi_flow_objects *f,
  * when the k-th of the labels is small, it is label k that goes. */
 static fv_status remove_small(const tidy *t, bool rank, int64_t *count)
 {
-    fvi_flow_objects f;
-    FV_TRY(fvi_flow_objects_new(t->ctx, t->labels, t->h, t->w, &f));
+    fvi_pieces f;
+    FV_TRY(fvi_pieces_new(t->ctx, t->labels, t->h, t->w, &f));
     size_t n = (size_t)f.count;
-    fvi_flow_object *sorted = fvi_alloc(t->ctx, n * sizeof *sorted);
+    fvi_piece *sorted = fvi_alloc(t->ctx, n * sizeof *sorted);
     if (sorted) {
         if (n)
             memcpy(sorted, f.object, n * sizeof *sorted);
         qsort(sorted, n, sizeof *sorted, by_label);
         for (size_t k = 0; k < n; k++) {
-            fvi_flow_object key = {.label = rank ? (uint32_t)k + 1
-                                                 : sorted[k].label};
-            fvi_flow_object *o = NULL;
+            fvi_piece key = {.label = rank ? (uint32_t)k + 1 : sorted[k].label};
+            fvi_piece *o = NULL;
             if (sorted[k].area < t->min_area)
                 o = bsearch(&key, sorted, n, sizeof key, by_label);
             if (o)
@@ -51,7 +50,7 @@ static fv_status remove_small(const tidy *t, bool rank, int64_t *count)
         }
         fvi_free(t->ctx, sorted);
     }
-    fvi_flow_objects_free(t->ctx, &f);
+    fvi_pieces_free(t->ctx, &f);
     return sorted ? fvi_clean(t->ctx, t->labels, t->h, t->w, 0, 0, count)
                   : FV_ENOMEM;
 }
@@ -92,7 +91,7 @@ static void flood(box *b)
 }
 
 /* The pixels that still carry the label, and all they enclose. */
-static void fill_one(const tidy *t, const fvi_flow_object *o, box *b)
+static void fill_one(const tidy *t, const fvi_piece *o, box *b)
 {
     b->h = (int64_t)o->y1 - o->y0 + 2;
     b->w = (int64_t)o->x1 - o->x0 + 2;
@@ -110,12 +109,12 @@ static void fill_one(const tidy *t, const fvi_flow_object *o, box *b)
 
 static fv_status fill(const tidy *t)
 {
-    fvi_flow_objects f;
+    fvi_pieces f;
     box b = {0};
     int64_t room = 0;
-    FV_TRY(fvi_flow_objects_new(t->ctx, t->labels, t->h, t->w, &f));
+    FV_TRY(fvi_pieces_new(t->ctx, t->labels, t->h, t->w, &f));
     for (int64_t k = 0; k < f.count; k++) {
-        const fvi_flow_object *o = &f.object[k];
+        const fvi_piece *o = &f.object[k];
         int64_t cells = ((int64_t)o->y1 - o->y0 + 2) * (o->x1 - o->x0 + 2);
         room = cells > room ? cells : room;
     }
@@ -126,7 +125,7 @@ static fv_status fill(const tidy *t)
         fill_one(t, &f.object[k], &b);
     fvi_free(t->ctx, b.cell);
     fvi_free(t->ctx, b.queue);
-    fvi_flow_objects_free(t->ctx, &f);
+    fvi_pieces_free(t->ctx, &f);
     return ready ? FV_OK : FV_ENOMEM;
 }
 

@@ -1,5 +1,7 @@
 /* The truth a network is trained on, drawn from label images. */
 
+#include "fovea/flows.h"
+#include "fovea/shape.h"
 #include "fovea/stars.h"
 #include "task/task.h"
 
@@ -15,9 +17,12 @@ static const target_row rows[FV_TARGET_COUNT] = {
     [FV_TARGET_BOUNDARY] = {"boundary", 3, 1},
     [FV_TARGET_DISTANCE] = {"distance", 2, 2},
     [FV_TARGET_STARS] = {"stars", 33, 33},
+    [FV_TARGET_FLOWS] = {"flows", 3, 3},
+    [FV_TARGET_SHAPE] = {"shape", 3 + FV_SHAPE_MAPS, 2 + FV_SHAPE_MAPS},
 };
 
 enum { BACKGROUND, INSIDE, BOUNDARY };
+enum { FLOW_UNIT = 5 }; /* length of flows that networks learn, as the field */
 
 static bool known(fv_target t)
 {
@@ -47,8 +52,8 @@ fv_status fv_target_find(fv_ctx *ctx, const char *name, fv_target *out)
             return FV_OK;
         }
     return fvi_fail(ctx, FV_EINVAL,
-                    "unknown target '%s', expected cell, boundary, distance or "
-                    "stars",
+                    "unknown target '%s', expected cell, boundary, distance, "
+                    "stars, flows or shape",
                     name);
 }
 
@@ -164,26 +169,63 @@ static fv_status fill_distance(truth *t)
     return status;
 }
 
+/* Channels lo..hi-1 of the truth, and the labels, as tensors. */
+static fv_tensor channels_of(truth *t, int64_t of, int64_t lo, int64_t hi)
+{
+    int64_t dim[3] = {t->h, t->w, of};
+    return fv_slice(fv_dense(t->out, FV_F32, 3, dim), 2, lo, hi);
+}
+
+static fv_tensor labels_of(const truth *t)
+{
+    int64_t dim[2] = {t->h, t->w};
+    return fv_dense((void *)(uintptr_t)t->labels, FV_U32, 2, dim); /* read */
+}
+
 static fv_status fill_stars(truth *t)
 {
-    int64_t dim[3] = {t->h, t->w, rows[FV_TARGET_STARS].truth};
-    fv_tensor labels = {.ndim = -1};
-    fv_tensor all = fv_dense(t->out, FV_F32, 3, dim), center = all;
-    /* read only */
-    labels = fv_dense((void *)(uintptr_t)t->labels, FV_U32, 2, dim);
-    center.ndim = 2; /* channel 0, with the strides of all */
-    FV_TRY(fv_edt_probability(t->ctx, labels, 1, center));
-    FV_TRY(fv_star_distances(t->ctx, labels, 1, fv_slice(all, 2, 1, dim[2])));
-    for (int64_t i = 0; i < fv_count(all); i++)
-        t->out[i] /= i % dim[2] ? FVI_DISTANCE_UNIT : 1.0f;
+    int64_t n = rows[FV_TARGET_STARS].truth;
+    fv_tensor center = channels_of(t, n, 0, 1);
+    center.ndim = 2; /* with the strides of all channels */
+    FV_TRY(fv_edt_probability(t->ctx, labels_of(t), 1, center));
+    FV_TRY(fv_star_distances(t->ctx, labels_of(t), 1, channels_of(t, n, 1, n)));
+    for (int64_t i = 0; i < t->h * t->w * n; i++)
+        t->out[i] /= i % n ? FVI_DISTANCE_UNIT : 1.0f;
     return FV_OK;
 }
 
+static fv_status fill_flows(truth *t)
+{
+    fv_tensor flows = channels_of(t, 3, 0, 2);
+    FV_TRY(
+        fv_flows_from_labels(t->ctx, labels_of(t), fv_flow_default(), flows));
+    for (int64_t i = 0; i < t->h * t->w; i++) {
+        float *v = t->out + 3 * i;
+        v[0] *= FLOW_UNIT;
+        v[1] *= FLOW_UNIT;
+        v[2] = t->labels[i] != 0;
+    }
+    return FV_OK;
+}
+
+/* The classes come first in the same memory, and are then spread out. */
+static fv_status fill_shape(truth *t)
+{
+    const int64_t n = rows[FV_TARGET_SHAPE].truth;
+    FV_TRY(fill_boundary(t));
+    for (int64_t i = t->h * t->w - 1; i >= 0; i--) {
+        float class = t->out[i];
+        t->out[n * i] = class;
+        t->out[n * i + n - 1] = t->labels[i] != 0;
+    }
+    return fv_shape_descriptors(t->ctx, labels_of(t), fv_shape_default(),
+                                channels_of(t, n, 1, n - 1));
+}
+
 static fv_status (*const fills[FV_TARGET_COUNT])(truth *) = {
-    [FV_TARGET_CELL] = fill_cell,
-    [FV_TARGET_BOUNDARY] = fill_boundary,
-    [FV_TARGET_DISTANCE] = fill_distance,
-    [FV_TARGET_STARS] = fill_stars,
+    [FV_TARGET_CELL] = fill_cell,         [FV_TARGET_BOUNDARY] = fill_boundary,
+    [FV_TARGET_DISTANCE] = fill_distance, [FV_TARGET_STARS] = fill_stars,
+    [FV_TARGET_FLOWS] = fill_flows,       [FV_TARGET_SHAPE] = fill_shape,
 };
 
 static fv_status check(fv_ctx *ctx, fv_target t, fv_tensor labels,

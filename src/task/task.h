@@ -121,7 +121,7 @@ fv_status fvi_peaks(fv_ctx *ctx, const fvi_order *o, const float *relief,
  * has its size. Returns the factor by which the standard deviation of white
  * noise shrinks: the sum of squared taps along one axis. */
 double fvi_smooth(const fv_ctx *ctx, float *a, float *scratch, int64_t h,
-                int64_t w, double sigma);
+                  int64_t w, double sigma);
 
 /* The table of fv_objects_write_csv as text. */
 void fvi_objects_text(fvi_text *t, const fv_objects *o, const double pitch[3]);

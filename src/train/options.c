@@ -27,7 +27,7 @@ const fv_field fv_train_fields[] = {
     FV_REAL(T, test_fraction, 0.1, 0, 0.9, "",
             "share of the images never read in training"),
     FV_TEXT(T, arch, "unet", "architecture, see 'fovea plan'"),
-    FV_CHOICE(T, target, NULL, "cell|boundary|distance|stars",
+    FV_CHOICE(T, target, NULL, "cell|boundary|distance|stars|flows|shape",
               "what the network learns to draw; without it that of the model "
               "to start from, else boundary"),
     FV_PATH(T, init, NULL,

@@ -87,6 +87,30 @@ static fv_val distance_loss(fv_graph *g, const fvi_net *n, bool dice)
                   fv_loss_mse(g, distance, truth, n->weight));
 }
 
+/* Half of the flows' mean square, as the field weighs it. */
+static fv_val flows_loss(fv_graph *g, const fvi_net *n)
+{
+    fv_val flows = fv_slice_channels(g, n->answer, 0, 2);
+    fv_val truth = fv_slice_channels(g, n->target, 0, 2);
+    fv_val logit = fv_slice_channels(g, n->answer, 2, 3);
+    fv_val cell = fv_slice_channels(g, n->target, 2, 3);
+    return fv_add(g, fv_scale(g, fv_loss_mse(g, flows, truth, n->weight), 0.5f),
+                  fv_loss_bce(g, logit, cell, n->weight));
+}
+
+/* Descriptors count inside objects, where they mean something. */
+static fv_val shape_loss(fv_graph *g, const fvi_net *n)
+{
+    fv_val class = fv_slice_channels(g, n->target, 0, 1);
+    fv_val truth = fv_slice_channels(g, n->target, 1, 7);
+    fv_val inside = fv_slice_channels(g, n->target, 7, 8);
+    fv_val logits = fv_slice_channels(g, n->answer, 0, 3);
+    fv_val shape = fv_slice_channels(g, n->answer, 3, 9);
+    return fv_add(
+        g, fv_loss_cross_entropy(g, logits, class, n->weight, NULL),
+        fv_loss_mse(g, shape, truth, fv_multiply(g, n->weight, inside)));
+}
+
 static fv_val loss_of(fv_graph *g, const fvi_net *n, fv_target t, bool dice)
 {
     if (t == FV_TARGET_BOUNDARY)
@@ -95,6 +119,10 @@ static fv_val loss_of(fv_graph *g, const fvi_net *n, fv_target t, bool dice)
         return distance_loss(g, n, dice);
     if (t == FV_TARGET_STARS) /* 0.2 per px, as in the field; units of 10 px */
         return fv_loss_star(g, n->answer, n->target, n->weight, 2, 1e-4f);
+    if (t == FV_TARGET_FLOWS)
+        return flows_loss(g, n);
+    if (t == FV_TARGET_SHAPE)
+        return shape_loss(g, n);
     return cell_loss(g, n->answer, n->target, n->weight, dice);
 }
 
@@ -107,10 +135,12 @@ static fv_status loss(fvi_run *r, fvi_net *n)
                         "loss: dice goes with the targets cell and distance, "
                         "not with %s",
                         fv_target_name(target));
-    if (target == FV_TARGET_STARS && strcmp(r->o.loss, "balanced") == 0)
+    bool classes = target != FV_TARGET_STARS && target != FV_TARGET_FLOWS;
+    if (!classes && strcmp(r->o.loss, "balanced") == 0)
         return fvi_fail(r->ctx, FV_EINVAL,
                         "loss: balanced goes with targets of classes, not "
-                        "with stars");
+                        "with %s",
+                        fv_target_name(target));
     int64_t truth[] = {-1, -1, -1, fv_target_truth_channels(target)};
     int64_t one[] = {-1, -1, -1, 1};
     n->target = fv_input(n->graph, "target", 4, truth);

@@ -89,7 +89,9 @@ static fv_status try_grid(tuner *t)
         [FV_TARGET_CELL] = {0},
         [FV_TARGET_BOUNDARY] = {0.1, 0.15, 0.2, 0.25, 0.35},
         [FV_TARGET_DISTANCE] = {0.04, 0.08, 0.15, 0.3, 0.5},
-        [FV_TARGET_STARS] = {0.3, 0.4, 0.5}};
+        [FV_TARGET_STARS] = {0.3, 0.4, 0.5},
+        [FV_TARGET_FLOWS] = {0.2, 0.3, 0.4, 0.6, 1},
+        [FV_TARGET_SHAPE] = {0.1, 0.15, 0.2, 0.25, 0.35}};
     for (int a = 0; a < 5; a++)
         for (int b = 0; b < 5; b++) {
             fv_decode_options how = fv_decode_default();

@@ -3,6 +3,7 @@
  * file, and works when there is memory again. */
 #include "fovea/degrade.h"
 #include "fovea/filter.h"
+#include "fovea/flows.h"
 #include "task/fft.h"
 #include "task_test.h"
 
@@ -35,7 +36,8 @@ static int make(void **state)
 }
 
 enum { SIDE = 24 };
-static fv_tensor labels, other, maps, mask, image, plane, thin, spot, rays;
+static fv_tensor labels, other, maps, mask, image, plane, thin, spot, rays,
+    wide;
 static char path[600];
 
 static void fill(void)
@@ -95,6 +97,33 @@ static fv_status stars(void)
     FV_TRY(fv_star_decode(ctx, rays, fv_star_default(), other, &s));
     fv_stars_free(ctx, &s);
     return FV_OK;
+}
+
+static fv_status flows(void)
+{
+    return decode_by(FV_TARGET_FLOWS);
+}
+
+static fv_status flow_truth(void)
+{
+    return fv_target_fill(ctx, FV_TARGET_FLOWS, labels, maps);
+}
+
+/* What only the profiles of the field need. */
+static fv_status flows_as_the_field(void)
+{
+    int64_t n;
+    fv_flow_decode_options o;
+    FV_TRY(fv_flow_decode_profile(ctx, "v4", &o));
+    o.max_share = 1;
+    o.max_error = 100;
+    FV_TRY(fv_target_fill(ctx, FV_TARGET_FLOWS, labels, maps));
+    return fv_flow_decode(ctx, maps, o, other, &n);
+}
+
+static fv_status shape_truth(void)
+{
+    return fv_target_fill(ctx, FV_TARGET_SHAPE, labels, wide);
 }
 
 static fv_status components(void)
@@ -204,9 +233,11 @@ static fv_status overlay(void)
 }
 
 static fv_status (*const calls[])(void) = {
-    cell,    boundary,      distance,   truth,   components, watershed,
-    clean,   match,         quality,    measure, rois,       geojson,
-    overlay, judge_objects, star_truth, stars,   filter,     picture,
+    cell,          boundary, distance,   truth,      components,
+    watershed,     clean,    match,      quality,    measure,
+    rois,          geojson,  overlay,    star_truth, stars,
+    judge_objects, flows,    flow_truth, flows_as_the_field,
+    shape_truth,   filter,   picture,
 };
 
 static void repeat(fv_status (*call)(void))
@@ -246,13 +277,14 @@ static void refused_memory_is_told_and_survived(void **state)
     spot = new_tensor(FV_F32, 2, 3, 3, 1);
     ((float *)spot.data)[4] = 1;
     rays = new_tensor(FV_F32, 3, SIDE, SIDE, 33);
+    wide = new_tensor(FV_F32, 3, SIDE, SIDE, 8);
     ((uint32_t *)thin.data)[30] = 5; /* one pixel: keeps its middle */
     for (size_t k = 0; k < sizeof calls / sizeof *calls; k++)
         repeat(calls[k]);
     unlink(path);
     fv_tensor all[] = {labels, other, maps, mask, image,
-                       plane,  thin,  spot, rays};
-    for (int k = 0; k < 9; k++)
+                       plane,  thin,  spot, rays, wide};
+    for (int k = 0; k < 10; k++)
         free(all[k].data);
 }
 

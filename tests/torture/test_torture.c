@@ -209,7 +209,7 @@ static void refused_memory_in_score(void **state)
                 true);
 }
 
-static void refused_memory_in_restore(void **state)
+static void refused_memory_in_filters(void **state)
 {
     (void)state;
     refuse_each("fovea restore field/images/field_001.tif -o out --method nlm "
@@ -412,7 +412,7 @@ int main(void)
         cmocka_unit_test(refused_memory_in_segment),
         cmocka_unit_test(refused_memory_in_measure),
         cmocka_unit_test(refused_memory_in_score),
-        cmocka_unit_test(refused_memory_in_restore),
+        cmocka_unit_test(refused_memory_in_filters),
         cmocka_unit_test(refused_memory_in_synth),
         cmocka_unit_test(refused_memory_in_train),
         cmocka_unit_test(refused_memory_in_other_training),

@@ -1,13 +1,12 @@
 /* A label image taken apart: the runs and the box of each object. */
 
-#include "task/flow.h"
+#include "task/pieces.h"
 
 /* Enlarges the object of run `r`; runs come by row, then by column. */
-static void grow(fvi_flow_object *o, const fvi_run *r)
+static void grow(fvi_piece *o, const fvi_run *r)
 {
     if (!o->runs)
-        *o = (fvi_flow_object){r->label, r->y,  r->x0,
-                               r->y + 1, r->x1, .area = 0};
+        *o = (fvi_piece){r->label, r->y, r->x0, r->y + 1, r->x1, .area = 0};
     o->y1 = r->y + 1;
     o->x0 = r->x0 < o->x0 ? r->x0 : o->x0;
     o->x1 = r->x1 > o->x1 ? r->x1 : o->x1;
@@ -16,7 +15,7 @@ static void grow(fvi_flow_object *o, const fvi_run *r)
 }
 
 /* Counting sort of the runs by object. */
-static void sort(const fvi_runs *r, const uint32_t *owner, fvi_flow_objects *f)
+static void sort(const fvi_runs *r, const uint32_t *owner, fvi_pieces *f)
 {
     int64_t first = 0;
     for (int64_t i = 0; i < f->count; i++) {
@@ -25,13 +24,13 @@ static void sort(const fvi_runs *r, const uint32_t *owner, fvi_flow_objects *f)
         f->object[i].runs = 0;
     }
     for (int64_t i = 0; i < r->count; i++) {
-        fvi_flow_object *o = &f->object[owner[i]];
+        fvi_piece *o = &f->object[owner[i]];
         f->run[o->first + o->runs++] = r->run[i];
     }
 }
 
 static fv_status collect(fv_ctx *ctx, const fvi_runs *r, fvi_tally *t,
-                         uint32_t *owner, fvi_flow_objects *f)
+                         uint32_t *owner, fvi_pieces *f)
 {
     int64_t k = 0;
     for (int64_t i = 0; i < r->count; i++) {
@@ -49,12 +48,12 @@ static fv_status collect(fv_ctx *ctx, const fvi_runs *r, fvi_tally *t,
     return FV_OK;
 }
 
-fv_status fvi_flow_objects_new(fv_ctx *ctx, const uint32_t *labels, int64_t h,
-                               int64_t w, fvi_flow_objects *out)
+fv_status fvi_pieces_new(fv_ctx *ctx, const uint32_t *labels, int64_t h,
+                         int64_t w, fvi_pieces *out)
 {
     fvi_runs r;
     fvi_tally t = {.ctx = ctx};
-    fvi_flow_objects f = {0};
+    fvi_pieces f = {0};
     FV_TRY(fvi_runs_new(ctx, labels, h, w, false, &r));
     uint32_t *owner = fvi_alloc(ctx, (size_t)r.count * sizeof *owner);
     fv_status status = owner ? collect(ctx, &r, &t, owner, &f) : FV_ENOMEM;
@@ -62,15 +61,15 @@ fv_status fvi_flow_objects_new(fv_ctx *ctx, const uint32_t *labels, int64_t h,
     fvi_tally_free(&t);
     fvi_runs_free(ctx, &r);
     if (status != FV_OK)
-        fvi_flow_objects_free(ctx, &f);
+        fvi_pieces_free(ctx, &f);
     else
         *out = f;
     return status;
 }
 
-void fvi_flow_objects_free(fv_ctx *ctx, fvi_flow_objects *o)
+void fvi_pieces_free(fv_ctx *ctx, fvi_pieces *o)
 {
     fvi_free(ctx, o->object);
     fvi_free(ctx, o->run);
-    *o = (fvi_flow_objects){0};
+    *o = (fvi_pieces){0};
 }
