@@ -49,7 +49,7 @@ static float blurred(const taps *t, const float *from, int64_t i, int64_t n,
 }
 
 double fvi_smooth(const fv_ctx *ctx, float *a, float *scratch, int64_t h,
-                int64_t w, double sigma)
+                  int64_t w, double sigma)
 {
     taps t = gauss(sigma);
     int threads = fvi_team(ctx, h * w);

@@ -13,10 +13,8 @@ fv_decode_options fv_decode_default(void)
 }
 
 static const double usual_seed[FV_TARGET_COUNT] = {
-    [FV_TARGET_BOUNDARY] = 0.2,
-    [FV_TARGET_DISTANCE] = 0.1,
-    [FV_TARGET_STARS] = 0.4,
-    [FV_TARGET_FLOWS] = 0.4,
+    [FV_TARGET_BOUNDARY] = 0.2, [FV_TARGET_DISTANCE] = 0.1,
+    [FV_TARGET_STARS] = 0.4,    [FV_TARGET_FLOWS] = 0.4,
     [FV_TARGET_SHAPE] = 0.2,
 };
 

@@ -233,11 +233,28 @@ static fv_status overlay(void)
 }
 
 static fv_status (*const calls[])(void) = {
-    cell,          boundary, distance,   truth,      components,
-    watershed,     clean,    match,      quality,    measure,
-    rois,          geojson,  overlay,    star_truth, stars,
-    judge_objects, flows,    flow_truth, flows_as_the_field,
-    shape_truth,   filter,   picture,
+    cell,
+    boundary,
+    distance,
+    truth,
+    components,
+    watershed,
+    clean,
+    match,
+    quality,
+    measure,
+    rois,
+    geojson,
+    overlay,
+    star_truth,
+    stars,
+    judge_objects,
+    flows,
+    flow_truth,
+    flows_as_the_field,
+    shape_truth,
+    filter,
+    picture,
 };
 
 static void repeat(fv_status (*call)(void))

@@ -4,7 +4,8 @@
  *   h = x/sqrt(mean x^2 + eps),  y[c] = scale[c] h[c]
  *
  * With g = dL/dy and u[c] = g[c] scale[c]:
- *   dL/dx = (u - h mean(u h))/sqrt(mean x^2 + eps),  dL/dscale[c] = sum_m g h[c]
+ *   dL/dx = (u - h mean(u h))/sqrt(mean x^2 + eps)
+ *   dL/dscale[c] = sum_m g h[c]
  * Source: Zhang & Sennrich 2019 (arXiv:1910.07467), equation 4.
  */
 #include "backend/ref/blocks.h"
