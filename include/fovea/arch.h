@@ -32,8 +32,9 @@ FV_NODISCARD FV_API fv_status fv_config_new(fv_ctx *ctx, const fv_arch *arch,
                                             void **out);
 FV_API void fv_config_free(fv_ctx *ctx, void *config);
 
-/* A graph with the input "image" (N, open spatial extents, in channels) and
- * the output "answer" (..., out channels). The caller owns `*out`. */
+/* A graph with the input "image" (N, spatial extents, in channels) and the
+ * output "answer" (..., out channels). The spatial extents are open unless the
+ * architecture has a side. The caller owns `*out`. */
 FV_NODISCARD FV_API fv_status fv_arch_build(fv_ctx *ctx, const fv_arch *arch,
                                             const void *config, fv_graph **out,
                                             fv_val *image, fv_val *answer);

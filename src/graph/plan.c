@@ -18,11 +18,16 @@ static void mark_wanted(fv_plan *p)
     }
 }
 
-/* A reshape, and dropout when inferring, only look at their input. */
-static bool only_looks(const fv_plan *p, const fvi_node *n)
+/* A reshape, dropout when inferring, and what would pad or cut nothing only
+ * look at their input. */
+static bool only_looks(const fv_plan *p, int32_t id)
 {
+    const fvi_node *n = fvi_node_at(p->graph, id);
     bool drops = n->op == FVI_OP_dropout || n->op == FVI_OP_drop_path;
-    return n->op == FVI_OP_reshape || (drops && p->o.mode == FV_INFER);
+    bool resizes = n->op == FVI_OP_pad || n->op == FVI_OP_crop;
+    return n->op == FVI_OP_reshape || (drops && p->o.mode == FV_INFER) ||
+           (resizes &&
+            fv_same_shape(p->value[id - 1].shape, p->value[n->x[0] - 1].shape));
 }
 
 static fv_status add_step(fv_plan *p, int32_t id)
@@ -62,7 +67,7 @@ static fv_status make_steps(fv_plan *p)
         }
         if (!v->wanted || n->op == FVI_OP_param || n->op == FVI_OP_input)
             continue;
-        if (only_looks(p, n)) {
+        if (only_looks(p, id)) {
             v->root = p->value[n->x[0] - 1].root;
             fvi_root(p, id)->output |= v->output;
             continue;

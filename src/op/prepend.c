@@ -22,18 +22,23 @@ static fv_status infer(fv_ctx *ctx, const void *attr, int nx,
     return fvi_infer_as(ctx, x[0].dtype, 3, like.dim, y);
 }
 
-/* Token t of y is p[t] for t < K, else x[n,t-K]; the other input gives
- * nothing: an empty box. */
+/* Token t of y is p[t] for t < K, else x[n,t-K]. From the other input it reads
+ * nothing: no tokens before the first of x, none after the last of p. */
 static fvi_box reads(const void *attr, const fv_tensor x[], fv_tensor y, int i,
                      const int64_t at[])
 {
     (void)attr, (void)y;
-    const int64_t K = x[1].dim[0], own = at[1] - (i == 0 ? K : 0);
-    fvi_box box = {{0}, {0}, {1, 1, 1}};
-    const int64_t image[] = {at[0], own, at[2]}, mine[] = {own, at[2]};
-    for (int a = 0; a < x[i].ndim && (i == 0) == (at[1] >= K); a++) {
-        box.lo[a] = i == 0 ? image[a] : mine[a];
-        box.hi[a] = box.lo[a] + 1;
+    const int64_t K = x[1].dim[0];
+    const bool mine = at[1] < K, read = mine == (i == 1);
+    fvi_box box = fvi_reads_all(x[i]);
+    int tokens = i == 1 ? 0 : 1;
+    box.lo[tokens] = !read ? (i == 1 ? K : 0) : mine ? at[1] : at[1] - K;
+    box.hi[tokens] = box.lo[tokens] + read;
+    box.lo[tokens + 1] = at[2];
+    box.hi[tokens + 1] = at[2] + 1;
+    if (i == 0) {
+        box.lo[0] = at[0];
+        box.hi[0] = at[0] + 1;
     }
     return box;
 }

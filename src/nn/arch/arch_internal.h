@@ -26,7 +26,11 @@
     X(rcan)          \
     X(care)          \
     X(n2v)           \
-    X(n2v2)
+    X(n2v2)          \
+    X(vit)           \
+    X(sam_encoder)   \
+    X(swin)          \
+    X(vit_segment)
 
 #define FVI_ARCH_DECLARE(name) extern const fv_arch fvi_arch_##name;
 FVI_ARCHS(FVI_ARCH_DECLARE)

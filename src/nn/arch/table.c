@@ -53,6 +53,8 @@ fv_status fv_arch_build(fv_ctx *ctx, const fv_arch *arch, const void *config,
 {
     fv_graph *g = NULL;
     int64_t dim[FV_MAX_DIM] = {-1, -1, -1, -1, -1};
+    for (int a = 1; a <= arch->rank && arch->side; a++)
+        dim[a] = arch->side(config);
     dim[arch->rank + 1] = in_channels(arch, config);
     FV_TRY(fv_graph_new(ctx, &g));
     fv_val x = fv_input(g, "image", arch->rank + 2, dim);
