@@ -37,15 +37,18 @@ void tell_progress(const cli *c, double done, double total, const char *what)
     fflush(stderr);
 }
 
+/* A full disk under standard output is told at the end, for every verb. */
 int tell_json(cli *c, json_t *value)
 {
-    if (!value) {
+    size_t how = JSON_INDENT(2) | JSON_REAL_PRECISION(12);
+    bool told =
+        value && (json_dumpf(value, stdout, how) == 0 || ferror(stdout) != 0);
+    json_decref(value);
+    if (!told) {
         (void)fvi_fail(c->ctx, FV_ENOMEM, "out of memory for the answer");
         return cli_fail(c);
     }
-    json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
     putchar('\n');
-    json_decref(value);
     return EXIT_DONE;
 }
 

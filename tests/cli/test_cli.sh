@@ -241,7 +241,7 @@ run 2 'needs a point spread' restore s/images/field_001.tif -o r --method rl
 run 2 'leave out --volume' restore s/images/field_001.tif -o r --method nlm \
     --volume
 for method in gaussian median nlm bm3d 'bm3d --stabilize'; do
-    run 0 'field_002_restored.tif' restore s/images -o r --force --method \
+    run 0 'field_002.tif' restore s/images -o r --force --method \
         $method
 done
 run 0 "type${tab}f32" info r/field_001_restored.tif
