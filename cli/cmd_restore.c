@@ -66,17 +66,16 @@ static fv_status save_kind(void *user, int kind, const char *path)
                           kind == RESTORED ? j->good : j->scale);
 }
 
-static void report(const job *j, const char *path, const char *stem,
-                   double seconds)
+static fv_status report(const job *j, const char *path, const char *stem,
+                        double seconds)
 {
     if (!j->done) {
         printf("%s\t%.2f\n", path, seconds);
         fflush(stdout);
-        return;
+        return FV_OK;
     }
-    json_array_append_new(j->done, json_pack("{s:s, s:f, s:o}", "file", path,
-                                             "seconds", seconds, "outputs",
-                                             results_json(&j->out, stem)));
+    json_t *row = json_pack("{s:s, s:f}", "file", path, "seconds", seconds);
+    return results_tell(&j->out, stem, row, j->done);
 }
 
 static fv_status filter(job *j, const char *path, const fv_image *im)
@@ -114,7 +113,7 @@ static fv_status restore_one(void *user, size_t index, const char *stem)
     fv_status status = restore_read(j, path, im, stem);
     fv_image_free(j->c->ctx, im);
     if (status == FV_OK)
-        report(j, path, stem, clock_seconds() - start);
+        status = report(j, path, stem, clock_seconds() - start);
     return status;
 }
 

@@ -119,18 +119,17 @@ static fv_status save_kind(void *user, int kind, const char *path)
     return savers[kind](j->c, path, j->now);
 }
 
-static void report(const job *j, const char *path, const char *stem,
-                   int64_t count, double seconds)
+static fv_status report(const job *j, const char *path, const char *stem,
+                        int64_t count, double seconds)
 {
     if (!j->done) {
         printf("%s\t%lld\t%.2f\n", path, (long long)count, seconds);
         fflush(stdout);
-        return;
+        return FV_OK;
     }
-    json_array_append_new(j->done, json_pack("{s:s, s:I, s:f, s:o}", "file",
-                                             path, "objects", (json_int_t)count,
-                                             "seconds", seconds, "outputs",
-                                             results_json(&j->out, stem)));
+    json_t *row = json_pack("{s:s, s:I, s:f}", "file", path, "objects",
+                            (json_int_t)count, "seconds", seconds);
+    return results_tell(&j->out, stem, row, j->done);
 }
 
 static fv_status segment_picture(job *j, const picture *p, const char *stem,
@@ -160,7 +159,7 @@ static fv_status segment_one(void *user, size_t index, const char *stem)
     fv_status status = segment_picture(j, &p, stem, &count);
     picture_free(j->c, &p);
     if (status == FV_OK)
-        report(j, path, stem, count, clock_seconds() - start);
+        status = report(j, path, stem, count, clock_seconds() - start);
     return status;
 }
 

@@ -86,16 +86,33 @@ fv_status results_save(const results *r, const char *stem, save_fn save,
     return status;
 }
 
-json_t *results_json(const results *r, const char *stem)
+/* False when memory was refused. */
+static bool add_outputs(const results *r, const char *stem, json_t *row)
 {
     json_t *files = json_object();
-    for (int i = 0; i < r->kinds; i++) {
-        char *file = r->chosen & 1u << i ? results_path(r, stem, i) : NULL;
-        if (file)
-            json_object_set_new(files, r->kind[i].name, json_string(file));
+    bool good = files != NULL;
+    for (int i = 0; i < r->kinds && good; i++) {
+        if (!(r->chosen & 1u << i))
+            continue;
+        char *file = results_path(r, stem, i);
+        good = file && json_object_set_new(files, r->kind[i].name,
+                                           json_string(file)) == 0;
         fvi_free(r->c->ctx, file);
     }
-    return files;
+    if (!good)
+        json_decref(files);
+    return good && json_object_set_new(row, "outputs", files) == 0;
+}
+
+fv_status results_tell(const results *r, const char *stem, json_t *row,
+                       json_t *rows)
+{
+    if (row && add_outputs(r, stem, row) && json_array_append(rows, row) == 0) {
+        json_decref(row);
+        return FV_OK;
+    }
+    json_decref(row);
+    return fvi_fail(r->c->ctx, FV_ENOMEM, "out of memory for the answer");
 }
 
 /* ---- every input ---- */

@@ -35,8 +35,10 @@ typedef fv_status (*save_fn)(void *job, int kind, const char *path);
 fv_status results_save(const results *r, const char *stem, save_fn save,
                        void *job);
 
-/* {"labels": path, ...} of what was chosen. */
-json_t *results_json(const results *r, const char *stem);
+/* Adds `row` (taken over; NULL is out of memory) to `rows`, with the files of
+ * the stem as "outputs". FV_ENOMEM. */
+fv_status results_tell(const results *r, const char *stem, json_t *row,
+                       json_t *rows);
 
 /* Calls `work` with the stem of each input, tells each failure on stderr and
  * into `failed` (NULL without --json). Returns the exit code. */
