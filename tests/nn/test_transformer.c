@@ -253,13 +253,13 @@ static void answers_and_gradients_in_float(void **state)
 
 static void inference_gives_the_same_answers(void **state)
 {
-    static const char *const backends[] = {NULL, "onednn", "ref"};
+    static const char *const backends[] = {NULL, "ref"};
     (void)state;
-    for (int i = 0; i < 3 * CASES; i++) {
-        const char *scope = cases[i / 3].scope;
+    for (int i = 0; i < 2 * CASES; i++) {
+        const char *scope = cases[i / 2].scope;
         net s = {0};
-        build(&s, cases[i / 3].arch, cases[i / 3].settings);
-        open_net(&s, scope, FV_INFER, FV_F32, backends[i % 3]);
+        build(&s, cases[i / 2].arch, cases[i / 2].settings);
+        open_net(&s, scope, FV_INFER, FV_F32, backends[i % 2]);
         must(fv_plan_run(ctx, s.plan));
         expect(scope, "answer", fv_plan_at(s.plan, s.answer),
                golden_find(&gold, scope, "answer"), 1e-4);
