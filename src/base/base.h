@@ -142,6 +142,10 @@ int64_t fvi_rng_poisson(fvi_rng *r, double mean);         /* mean >= 0    */
 /* A stable 64-bit hash of text (FNV-1a), for streams named by text. */
 uint64_t fvi_hash_text(const char *text);
 
+/* The k-th of n numbers, 0 the smallest; reorders them. None is NaN.
+ * Source: Hoare 1961, algorithm 65. */
+float fvi_kth(float *v, int64_t n, int64_t k);
+
 /* SHA-256 as 64 hexadecimal digits and NUL. */
 void fvi_sha256(const void *bytes, size_t size, char hex[65]);
 

@@ -5,32 +5,6 @@
 
 enum { MOST_PLANE = 15, MOST_VOLUME = 5, ROOM = 1331 };
 
-/* The number in the middle of n (odd), by quickselect. Source: Hoare 1961. */
-static float middle(float *v, int n)
-{
-    int lo = 0, hi = n - 1, k = n / 2;
-    while (lo < hi) {
-        float pivot = v[k];
-        int i = lo, j = hi;
-        while (i <= j) {
-            while (v[i] < pivot)
-                i++;
-            while (pivot < v[j])
-                j--;
-            if (i <= j) {
-                float t = v[i];
-                v[i++] = v[j];
-                v[j--] = t;
-            }
-        }
-        if (j < k)
-            lo = i;
-        if (k < i)
-            hi = j;
-    }
-    return v[k];
-}
-
 static float median_at(const int64_t dim[3], const float *v, const int64_t r[3],
                        int64_t z, int64_t y, int64_t x)
 {
@@ -46,7 +20,7 @@ static float median_at(const int64_t dim[3], const float *v, const int64_t r[3],
                 window[n++] = a < 0 || a >= 0 ? a : 0;
             }
         }
-    return middle(window, n);
+    return fvi_kth(window, n, n / 2);
 }
 
 static fv_status run(fv_ctx *ctx, const int64_t dim[3], const float *from,

@@ -48,33 +48,6 @@ static int64_t any_other(fvi_rng *r, box w, int64_t side, int64_t y, int64_t x)
     return (w.top + k / width) * side + w.left + k % width;
 }
 
-/* The k-th of n numbers, 0 the smallest; reorders them.
- * Source: Hoare 1961, algorithm 65. */
-static float kth(float *v, int64_t n, int64_t k)
-{
-    int64_t lo = 0, hi = n - 1;
-    while (lo < hi) {
-        float pivot = v[k];
-        int64_t i = lo, j = hi;
-        while (i <= j) {
-            while (v[i] < pivot)
-                i++;
-            while (pivot < v[j])
-                j--;
-            if (i <= j) {
-                float keep = v[i];
-                v[i++] = v[j];
-                v[j--] = keep;
-            }
-        }
-        if (j < k)
-            lo = i;
-        if (k < i)
-            hi = j;
-    }
-    return v[k];
-}
-
 /* Median of the window without its center, of channel c. */
 static float median(fv_tensor t, box w, int64_t y, int64_t x, int64_t c)
 {
@@ -86,8 +59,8 @@ static float median(fv_tensor t, box w, int64_t y, int64_t x, int64_t c)
                 v[n++] = ((const float *)t.data)[(i * side + j) * C + c];
     if (n == 0)
         return ((const float *)t.data)[(y * side + x) * C + c];
-    float high = kth(v, n, n / 2);
-    return n % 2 ? high : 0.5F * (high + kth(v, n, n / 2 - 1));
+    float high = fvi_kth(v, n, n / 2);
+    return n % 2 ? high : 0.5F * (high + fvi_kth(v, n, n / 2 - 1));
 }
 
 static void replace(const fvi_blind *b, fvi_rng *r, fv_tensor whole,
