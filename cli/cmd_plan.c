@@ -308,8 +308,9 @@ const fv_cmd cmd_plan = {
     .example = "fovea plan unet --set depth=3,base=32 --tile 256 --train",
     .details = "Takes a model file, a built-in model, or the name of an "
                "architecture; a name it does not know makes it list them. "
-               "Nothing is allocated, so that any size can be asked for. -v "
-               "tells why a faster kernel was not taken.",
+               "Nothing is allocated, so that any size can be asked for; an "
+               "architecture of one side is planned for that. -v tells why a "
+               "faster kernel was not taken.",
     .options = options,
     .size = sizeof(plan_args),
     .min_operands = 1,
