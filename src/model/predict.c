@@ -47,9 +47,21 @@ static fv_status tile_bytes(fv_ctx *ctx, const fv_predictor *p, int64_t height,
     return FV_OK;
 }
 
-/* The largest side up to 512 px whose activations fit. */
+/* The one side of the network, or the largest up to 512 px whose activations
+ * fit. */
 static fv_status set_side(fv_ctx *ctx, fv_predictor *p)
 {
+    const fv_model *m = p->model;
+    p->one_side = m->arch->side != NULL;
+    if (p->one_side) {
+        p->side = m->arch->side(m->config);
+        if (p->o.tile == 0 || p->o.tile == p->side)
+            return FV_OK;
+        return fvi_fail(ctx, FV_EINVAL,
+                        "tiles of %d px wanted, but %s was made for %lld px "
+                        "only",
+                        (int)p->o.tile, m->arch->name, (long long)p->side);
+    }
     p->side = p->o.tile > 0 ? p->o.tile : LARGEST_TILE;
     if (p->o.tile > 0)
         return FV_OK;
@@ -201,6 +213,11 @@ static fv_status run_tiles(fv_ctx *ctx, fv_predictor *p, const blend *b,
 static fv_status cut(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, blend *b)
 {
     int64_t all = INT64_MAX / 2;
+    if (p->one_side) {
+        b->y = fvi_axis_of_tiles(plane.dim[0], p->side, p->halo, p->multiple);
+        b->x = fvi_axis_of_tiles(plane.dim[1], p->side, p->halo, p->multiple);
+        return want_plan(ctx, p, p->side, p->side);
+    }
     b->y = fvi_axis_cut(plane.dim[0], all, p->halo, p->multiple);
     b->x = fvi_axis_cut(plane.dim[1], all, p->halo, p->multiple);
     bool whole = b->y.size <= p->side && b->x.size <= p->side;

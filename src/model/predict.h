@@ -10,7 +10,8 @@ struct fv_predictor {
     fv_ctx *ctx;
     const fv_model *model;
     fv_predict_options o;
-    int64_t multiple, halo, side; /* side: of the largest tile, px */
+    int64_t multiple, halo, side; /* side: of the largest tile, px; */
+    bool one_side;                /* or of every tile               */
     fv_plan *plan;                /* for tiles of plan_size, or NULL */
     int64_t plan_size[2];
 };

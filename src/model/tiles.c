@@ -32,6 +32,18 @@ fvi_axis fvi_axis_cut(int64_t size, int64_t most, int64_t halo,
     return a;
 }
 
+fvi_axis fvi_axis_of_tiles(int64_t size, int64_t tile, int64_t halo,
+                           int64_t multiple)
+{
+    fvi_axis a = {.multiple = multiple, .tile = tile, .count = 1};
+    int64_t most = tile / 8 / multiple * multiple;
+    a.size = round_up(size > tile ? size : tile, multiple);
+    a.halo = round_up(halo, multiple) < most ? round_up(halo, multiple) : most;
+    int64_t step = tile - 2 * a.halo - (a.halo ? multiple : 0);
+    a.count += (a.size - tile + step - 1) / step;
+    return a;
+}
+
 int64_t fvi_axis_start(const fvi_axis *a, int64_t i)
 {
     if (i == 0 || a->count == 1)

@@ -27,6 +27,11 @@ typedef struct fvi_axis {
 fvi_axis fvi_axis_cut(int64_t size, int64_t most, int64_t halo,
                       int64_t multiple);
 
+/* The same with tiles of exactly `tile` px, a multiple; a shorter axis grows
+ * to one tile. The halo is cut to an eighth of it. */
+fvi_axis fvi_axis_of_tiles(int64_t size, int64_t tile, int64_t halo,
+                           int64_t multiple);
+
 /* Where tile `i` starts. */
 int64_t fvi_axis_start(const fvi_axis *a, int64_t i);
 

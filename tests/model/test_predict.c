@@ -245,6 +245,35 @@ static void test_objects(void **state)
     fv_model_free(ctx, m);
 }
 
+/* A network of one side sees tiles of that side, whatever the picture; asking
+ * for others is an error. */
+static void test_one_side(void **state)
+{
+    const char *const settings[][2] = {
+        {"in", "1"},    {"side", "32"}, {"patch", "4"}, {"width", "8"},
+        {"depth", "1"}, {"heads", "2"}, {"neck", "4"},  {NULL, NULL}};
+    static const int64_t sizes[][2] = {{32, 32}, {5, 90}, {33, 100}};
+    (void)state;
+    fv_model *m = make_model(ctx, "vit_segment", settings, 3);
+    fv_predictor *p;
+    assert_int_equal(
+        fv_predictor_new(ctx, m, (fv_predict_options){.tile = 64}, &p),
+        FV_EINVAL);
+    assert_non_null(strstr(fv_message(ctx), "32"));
+    for (int i = 0; i < 3; i++) {
+        fv_tensor plane = plane_of(sizes[i][0], sizes[i][1], 1);
+        fv_tensor maps = predict(m, (fv_predict_options){0}, plane, 0);
+        assert_int_equal(maps.dim[0], sizes[i][0]);
+        assert_int_equal(maps.dim[1], sizes[i][1]);
+        assert_int_equal(maps.dim[2], 3);
+        for (int64_t k = 0; k < fv_count(maps); k++)
+            assert_true(isfinite(((float *)maps.data)[k]));
+        fv_plane_free(ctx, &maps);
+        fvi_free(ctx, plane.data);
+    }
+    fv_model_free(ctx, m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +285,7 @@ int main(void)
         cmocka_unit_test(test_wrong_channels),
         cmocka_unit_test(test_diameter),
         cmocka_unit_test(test_objects),
+        cmocka_unit_test(test_one_side),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
