@@ -20,11 +20,14 @@ enum { FVI_PAST = 3 << 20 };
 #define FVI_NATIVE_V4(X) X(conv3) X(conv1) X(stem) X(conv_transposed)
 #define FVI_NATIVE_V3(X) \
     X(batch_norm)        \
+    X(layer_norm)        \
     X(max_pool)          \
     X(upsample)          \
     X(relu)              \
     X(leaky_relu)        \
     X(sigmoid)           \
+    X(gelu)              \
+    X(gelu_tanh)         \
     X(scale)             \
     X(add)               \
     X(concat)            \

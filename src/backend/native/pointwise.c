@@ -98,11 +98,62 @@ static inline vec sigmoid(vec x)
     return all(1.0F) / (all(1.0F) + exp_(V(setzero_ps)() - x));
 }
 
+/*
+ * exp(-x^2/2), and from it Phi(x) = erfc(-x/sqrt(2))/2 by Abramowitz & Stegun,
+ * formula 7.1.26: off by less than 8e-8.
+ */
+static inline vec bell(vec x)
+{
+    return exp_(all(-0.5F) * x * x);
+}
+
+static inline vec Phi(vec x, vec bell_of_x)
+{
+    const vec size = V(max_ps)(x, V(setzero_ps)() - x);
+    const vec t =
+        all(1.0F) / (all(1.0F) + all(0.3275911F * 0.70710678F) * size);
+    vec tail = all(1.061405429F);
+    tail = tail * t + all(-1.453152027F);
+    tail = tail * t + all(1.421413741F);
+    tail = tail * t + all(-0.284496736F);
+    tail = tail * t + all(0.254829592F);
+    tail = tail * t * bell_of_x * all(0.5F);
+    const vec upper = where_positive(x, all(1.0F) - tail - tail);
+    return upper + tail;
+}
+
+static inline vec gelu(vec x)
+{
+    return x * Phi(x, bell(x));
+}
+
+static inline vec slope_of_gelu(vec x)
+{
+    const vec b = bell(x);
+    return Phi(x, b) + x * b * all(0.39894228F);
+}
+
+/* x (1 + tanh w)/2 = x sigmoid(2w), w = sqrt(2/pi) (x + 0.044715 x^3) */
+static inline vec gelu_bend(vec x)
+{
+    const vec twice = all(1.59576912F);
+    return sigmoid(twice * x * (all(1.0F) + all(0.044715F) * x * x));
+}
+
+static inline vec slope_of_bend(vec x)
+{
+    const vec s = gelu_bend(x);
+    const vec dw = all(1.59576912F) * (all(1.0F) + all(0.134145F) * x * x);
+    return s + x * s * (all(1.0F) - s) * dw;
+}
+
 /* clang-format off */
 /*         name        y = f(u)    kept  dy/dx = f'(u)   */
 ACTIVATION(relu,       relu(u),       y, where_positive(u, all(1.0F)))
 ACTIVATION(leaky_relu, leak(u, u, a), y, leak(u, all(1.0F), a))
 ACTIVATION(sigmoid,    sigmoid(u),    y, u * (all(1.0F) - u))
+ACTIVATION(gelu,       gelu(u),    x[0], slope_of_gelu(u))
+ACTIVATION(gelu_tanh,  u * gelu_bend(u), x[0], slope_of_bend(u))
 ACTIVATION(scale,      a * u,        dy, a)
 LOOP(sum,  u + v)
 LOOP(pass, u)
