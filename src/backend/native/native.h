@@ -21,6 +21,7 @@ enum { FVI_PAST = 3 << 20 };
 #define FVI_NATIVE_V3(X) \
     X(batch_norm)        \
     X(layer_norm)        \
+    X(attention)         \
     X(max_pool)          \
     X(upsample)          \
     X(relu)              \
