@@ -189,7 +189,7 @@ const fvi_op fvi_op_attention = {
                 " + b[t,s])",
     .attr_size = sizeof(fvi_attention),
     .keep = FVI_KEEP_X(0) | FVI_KEEP_X(1) | FVI_KEEP_X(2) | FVI_KEEP_X(3) |
-            FVI_KEEP_X(4) | FVI_KEEP_Y,
+            FVI_KEEP_X(4),
     .infer = infer,
     .work = work,
     .reads = reads,

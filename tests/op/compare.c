@@ -165,7 +165,8 @@ fv_status checkop_bounds(checkop_case *c, const checkop_data *d,
     double n[3];
     count_terms(p, n);
     bool norm = p->op == FVI_OP_batch_norm || p->op == FVI_OP_layer_norm ||
-                p->op == FVI_OP_rms_norm || p->op == FVI_OP_group_norm;
+                p->op == FVI_OP_rms_norm || p->op == FVI_OP_group_norm ||
+                p->op == FVI_OP_attention; /* differences of sums */
     if (smooth)
         spread_bound(b->y, fv_count(p->y), norm ? 1 : 0);
     else

@@ -95,14 +95,17 @@ static void release(fv_ctx *ctx, void *state)
 static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
                          void **state)
 {
+#ifdef FV_HALF
     if (p->train)
-        return fvi_fail(ctx, FV_ENOTSUP, "no way back");
+        return fvi_fail(ctx, FV_ENOTSUP, "own bf16 attention does not train");
+#endif
     attend *s = fvi_calloc(ctx, 1, sizeof *s);
     if (!s)
         return FV_ENOMEM;
     s->o = *(const fvi_attention *)p->attr;
     s->queries = fvi_windows_of(&s->o, p->x[0]);
     s->keys = fvi_windows_of(&s->o, p->x[1]);
+    s->train = p->train;
     s->rank = p->y.ndim - 2;
     s->threads = omp_get_max_threads();
     s->N = p->y.dim[0];
@@ -124,35 +127,18 @@ static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
         release(ctx, s);
         return FV_ENOMEM;
     }
-    need->scratch = (size_t)(up(s->tables, 64) + s->threads * s->own) * 4;
+    int64_t most = up(s->tables, 64) + s->threads * s->own;
+    if (p->train) {
+        int64_t back = ISA(fvi_attention_way_back)(s);
+        most = most > back ? most : back;
+        need->keep = (size_t)(2 * s->jobs * s->queries.tokens) * sizeof(float);
+    }
+    need->scratch = (size_t)most * sizeof(float);
     *state = s;
     return FV_OK;
 }
 
 /* ---- weights ---- */
-
-/* 2^x for x <= 0, from its nearest whole number by a polynomial with the least
- * largest relative error, 8e-8; 0 below -126. */
-static inline vec exp2_(vec x)
-{
-    const vec low = V(max_ps)(all(-126.0F), x);
-    const ivec n = V(cvtps_epi32)(low);
-    const vec r = low - V(cvtepi32_ps)(n);
-    vec sum = all(0x1.5c08ccp-10F);
-    sum = V(fmadd_ps)(sum, r, all(0x1.3d0c52p-7F));
-    sum = V(fmadd_ps)(sum, r, all(0x1.c6b6e6p-5F));
-    sum = V(fmadd_ps)(sum, r, all(0x1.ebf918p-3F));
-    sum = V(fmadd_ps)(sum, r, all(0x1.62e428p-1F));
-    sum = V(fmadd_ps)(sum, r, all(0x1.000002p+0F));
-    sum = AS_FLOAT(I(add)(AS_BITS(sum), I(slli)(n, 23)));
-    /* greater or not a number: NaN stays NaN */
-#ifdef __AVX512F__
-    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, all(-126.0F), _CMP_NLT_UQ),
-                               sum);
-#else
-    return _mm256_and_ps(_mm256_cmp_ps(x, all(-126.0F), _CMP_NLT_UQ), sum);
-#endif
-}
 
 /* row[s] = 2^(row[s] - top); returns the sum, and top. */
 static float raise_row(float *row, int64_t S, float *top)
@@ -160,7 +146,7 @@ static float raise_row(float *row, int64_t S, float *top)
     vec most = load(row), sum = V(setzero_ps)();
     for (int64_t s = LANES; s < S; s += LANES)
         most = V(max_ps)(most, load(row + s));
-    float part[LANES], total = 0;
+    float part[LANES];
     V(storeu_ps)(part, most);
     *top = part[0];
     for (int i = 1; i < LANES; i++)
@@ -170,10 +156,7 @@ static float raise_row(float *row, int64_t S, float *top)
         V(storeu_ps)(row + s, p);
         sum += p;
     }
-    V(storeu_ps)(part, sum);
-    for (int i = 0; i < LANES; i++)
-        total += part[i];
-    return total;
+    return total_of(sum);
 }
 
 /* ---- forward ---- */
@@ -190,26 +173,34 @@ static void write_rows(const frame *f, job j, int64_t t, int64_t rows,
     }
 }
 
-static void attend_rows(const frame *f, job j, int64_t t, int64_t rows,
+static void attend_rows(const frame *f, int64_t index, int64_t t, int64_t rows,
                         const room *r)
 {
     const attend *s = f->s;
+    const job j = job_of(s, index);
     float inverse[ROWS], top;
     ISA(fvi_attention_score)(f, j, t, rows, r, r->row);
     for (int64_t i = 0; i < rows; i++) {
         float *row = r->row + i * s->S;
         inverse[i] = 1 / raise_row(row, s->S, &top);
+        if (f->kept) {
+            float *kept = f->kept + 2 * (index * s->queries.tokens + t + i);
+            kept[0] = top;
+            kept[1] = inverse[i];
+        }
         if (PAIR == 2)
             pack_words(row, s->S, r->p + i * s->S / PAIR, s->S / PAIR);
     }
-    multiply(&s->to_values, rows, r->p, s->S / PAIR, r->v, r->out, s->D, false);
+    multiply(&s->to_values, rows, r->p, s->S / PAIR, 1, r->v, r->out, s->D,
+             false);
     write_rows(f, j, t, rows, r, inverse);
 }
 
 static void forward(void *state, const fvi_call *c)
 {
     const attend *s = state;
-    const frame f = ISA(fvi_attention_open)(s, c);
+    frame f = ISA(fvi_attention_open)(s, c);
+    f.kept = s->train ? c->keep : NULL;
     const int threads = fvi_native_threads(s->threads);
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t u = 0; u < s->jobs * s->chunks; u++) {
@@ -222,12 +213,20 @@ static void forward(void *state, const fvi_call *c)
         ISA(fvi_attention_columns)(&f, j, 1, r.k);
         ISA(fvi_attention_rows)(&f, j, 2, r.v);
         for (int64_t t = lo; t < hi; t += ROWS)
-            attend_rows(&f, j, t, least(ROWS, hi - t), &r);
+            attend_rows(&f, u / s->chunks, t, least(ROWS, hi - t), &r);
     }
+}
+
+static void backward(void *state, const fvi_call *c)
+{
+#ifndef FV_HALF
+    ISA(fvi_attention_backward)(state, c);
+#endif
 }
 
 const fvi_kernel ISA(fvi_native_attention) = {
     .prepare = prepare,
     .forward = forward,
+    .backward = backward,
     .release = release,
 };

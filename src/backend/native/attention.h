@@ -12,6 +12,7 @@ typedef struct attend {
     fvi_attention o;
     fvi_windows queries, keys;
     int rank, threads;
+    bool train;
     int64_t N, d, jobs;
     int64_t pitch[3], images[3]; /* of q, k, v: channels, tokens per image  */
     int64_t chunks, chunk;       /* of the queries of a job                 */
@@ -31,7 +32,7 @@ typedef struct frame {
     const float *x[3];    /* q, k, v from their first channel              */
     const word *table[3]; /* by axis: columns by distance                  */
     const float *numbers; /* by distance: [head][distance]                 */
-    float *y, *log_sum;   /* of the weights: [job][query], or NULL         */
+    float *y, *kept;      /* [job][query]: largest score, 1/sum; or NULL   */
 } frame;
 
 /* Scratch of one thread: packed keys and values, rows of queries, of scores
@@ -92,6 +93,11 @@ void ISA(fvi_attention_rows)(const frame *f, job j, int which, word *to);
 void ISA(fvi_attention_score)(const frame *f, job j, int64_t t, int64_t rows,
                               const room *r, float *row);
 
+/* The way back (not with words of two numbers): floats of scratch, and one
+ * call. */
+int64_t ISA(fvi_attention_way_back)(const attend *s);
+void ISA(fvi_attention_backward)(const attend *s, const fvi_call *c);
+
 /* `n` to a multiple. */
 static inline int64_t up(int64_t n, int64_t to)
 {
@@ -115,6 +121,19 @@ static inline void split(const fvi_windows *w, int64_t t, int64_t at[3])
     at[2] = t % w->side[2];
     at[1] = t / w->side[2] % w->side[1];
     at[0] = t / w->side[2] / w->side[1];
+}
+
+/* Where the numbers for query t and the keys of row u, v begin. */
+static inline int64_t first_number(const attend *s, int64_t t, int64_t u,
+                                   int64_t v)
+{
+    const int64_t *side = s->keys.side;
+    int64_t at[3];
+    split(&s->keys, t, at);
+    return ((side[0] - 1 - at[0] + u) * fvi_distances(side[1]) + side[1] - 1 -
+            at[1] + v) *
+               fvi_distances(side[2]) +
+           side[2] - 1 - at[2];
 }
 
 /* All columns of the tables by axis. */

@@ -153,7 +153,7 @@ static void multiply_tables(const frame *f, int64_t rows, const room *r)
     for (int a = 0; a < 3; a++) {
         const panels p = {s->to_keys.depth, s->wide[a] / LANES};
         if (p.vectors)
-            multiply(&p, rows, r->q, s->to_keys.depth, f->table[a], to,
+            multiply(&p, rows, r->q, s->to_keys.depth, 1, f->table[a], to,
                      all_wide(s), false);
         to += s->wide[a];
     }
@@ -182,16 +182,10 @@ static void add_axes(const attend *s, int64_t t, const float *near, float *row)
 static void add_numbers(const frame *f, job j, int64_t t, float *row)
 {
     const int64_t *side = f->s->keys.side;
-    const int64_t n1 = fvi_distances(side[1]), n2 = fvi_distances(side[2]);
     const float *b = f->numbers + j.head * fvi_distances_in(&f->s->keys);
-    int64_t at[3];
-    split(&f->s->keys, t, at);
     for (int64_t u = 0; u < side[0]; u++)
         for (int64_t v = 0; v < side[1]; v++, row += side[2]) {
-            const int64_t from =
-                ((side[0] - 1 - at[0] + u) * n1 + side[1] - 1 - at[1] + v) *
-                    n2 +
-                side[2] - 1 - at[2];
+            const int64_t from = first_number(f->s, t, u, v);
             for (int64_t w = 0; w < side[2]; w++)
                 row[w] += b[from + w];
         }
@@ -214,7 +208,8 @@ void ISA(fvi_attention_score)(const frame *f, job j, int64_t t, int64_t rows,
 {
     const attend *s = f->s;
     take_queries(f, j, t, rows, r);
-    multiply(&s->to_keys, rows, r->q, s->to_keys.depth, r->k, row, s->S, false);
+    multiply(&s->to_keys, rows, r->q, s->to_keys.depth, 1, r->k, row, s->S,
+             false);
     multiply_tables(f, rows, r);
     for (int64_t i = 0; i < rows; i++, row += s->S) {
         if (s->o.position == FVI_POSITION_AXES)

@@ -53,15 +53,6 @@ static void release(fv_ctx *ctx, void *state)
         }                                                   \
     }
 
-static inline float total(vec x)
-{
-    float part[LANES], sum = 0;
-    V(storeu_ps)(part, x);
-    for (int i = 0; i < LANES; i++)
-        sum += part[i];
-    return sum;
-}
-
 /* x where there are numbers: the first n of LANES. */
 static inline vec only(vec x, int64_t n)
 {
@@ -81,7 +72,7 @@ static inline moments moments_of(const float *x, int64_t C, float eps)
 {
     vec sum = V(setzero_ps)(), square = sum;
     OVER_ROW(C, x, x, sum += v)
-    const float count = (float)C, mean = total(sum) / count;
+    const float count = (float)C, mean = total_of(sum) / count;
     sum = V(setzero_ps)();
     OVER_ROW(C, x, x, {
         vec d = v - all(mean);
@@ -90,8 +81,8 @@ static inline moments moments_of(const float *x, int64_t C, float eps)
         sum += d;
         square += d * d;
     })
-    const float rest = total(sum) / count;
-    const float var = total(square) / count - rest * rest;
+    const float rest = total_of(sum) / count;
+    const float var = total_of(square) / count - rest * rest;
     const float inv = 1 / __builtin_sqrtf((var > 0 ? var : 0) + eps);
     return (moments){all(mean), all(inv), all(rest * inv)};
 }
@@ -140,8 +131,8 @@ static void row_backward(const float *x, const float *scale, const float *g,
         write(sum + k, w, n, whole, true);
         write(sum + C + k, w * h, n, whole, true);
     })
-    const vec mean_u = all(total(u) / (float)C);
-    const vec mean_uh = all(total(uh) / (float)C);
+    const vec mean_u = all(total_of(u) / (float)C);
+    const vec mean_uh = all(total_of(uh) / (float)C);
     if (!dx)
         return;
     OVER_ROW(C, x, g, {

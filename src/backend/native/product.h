@@ -138,13 +138,13 @@ static inline int64_t panel_word(const panels *p, int64_t i, int64_t k,
 
 /* y[r][...] (+)= a b for all panels; at most ROWS rows. */
 static inline void multiply(const panels *p, int64_t rows, const word *a,
-                            int64_t row, const word *b, float *y, int64_t pitch,
-                            bool add)
+                            int64_t row, int64_t step, const word *b, float *y,
+                            int64_t pitch, bool add)
 {
     for (int64_t i = 0; i < panel_count(p); i++) {
         int64_t start = panel_start(p, i), end = panel_start(p, i + 1);
         products[rows - 1][end - start - 1](
-            a, row, 1, b + start * LANES * p->depth, p->depth,
+            a, row, step, b + start * LANES * p->depth, p->depth,
             y + start * LANES, pitch, add);
     }
 }

@@ -87,6 +87,16 @@ static inline void put_some(float *y, vec x, int64_t n, bool add)
     memcpy(y, some, (size_t)n * sizeof *y);
 }
 
+/* The sum of the lanes, in order. */
+static inline float total_of(vec x)
+{
+    float part[LANES], sum = 0;
+    V(storeu_ps)(part, x);
+    for (int i = 0; i < LANES; i++)
+        sum += part[i];
+    return sum;
+}
+
 /* Results of so many numbers would not stay in the caches: they are written
  * past them, when rows of `row` numbers keep the vectors aligned. */
 static inline bool write_past(const float *y, int64_t numbers, int64_t row)
