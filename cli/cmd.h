@@ -46,4 +46,10 @@ int cli_fail(cli *c);
 /* "fovea: <file>: <sentence>" on stderr. */
 void cli_fail_in(cli *c, const char *what);
 
+/* "f32" or "bf16". */
+static inline fv_precision precision_named(const char *name)
+{
+    return name[0] == 'b' ? FV_BF16 : FV_FULL;
+}
+
 #endif

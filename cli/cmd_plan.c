@@ -6,7 +6,7 @@
 #include <string.h>
 
 typedef struct plan_args {
-    const char *set, *backend;
+    const char *set, *precision, *backend;
     int tile, batch, train;
     double pitch;
 } plan_args;
@@ -20,6 +20,7 @@ static const fv_field options[] = {
     FV_FLAG(plan_args, train, "plan training rather than use"),
     FV_REAL(plan_args, pitch, 0, 0, 1000, "um",
             "pixel pitch, for the receptive field in micrometers"),
+    FV_CHOICE(plan_args, precision, "f32", "f32|bf16", "of products"),
     FV_TEXT(plan_args, backend, NULL, "ref or onednn; without it the fastest"),
     FV_END,
 };
@@ -178,8 +179,9 @@ static void show_rows(const cli *c, const facts *f)
         format_count(r->params, params, sizeof params);
         snprintf(op, sizeof op, "%s%s%s", r->op,
                  r->fused && *r->fused ? "+" : "", r->fused ? r->fused : "");
-        printf("%-24s %-16s %-8s %-24s %13s %11.4g\n", r->node, op,
-               r->kernel ? r->kernel : "", shape, params, r->work);
+        printf("%-24s %-16s %-8s %-24s %13s %11.4g%s\n", r->node, op,
+               r->kernel ? r->kernel : "", shape, params, r->work,
+               r->precision == FV_BF16 ? " bf16" : "");
         if (c->verbose && r->declined && *r->declined)
             printf("%-24s   %s\n", "", r->declined);
     }
@@ -234,7 +236,8 @@ static json_t *shape_json(fv_tensor t)
 static json_t *row_json(const fv_plan_row *r)
 {
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:f, s:I, s:I}", "layer", r->node,
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:f, s:I, s:I}", "layer",
+        r->node, "precision", r->precision == FV_BF16 ? "bf16" : "f32",
         "operation", r->op, "kernel", r->kernel ? r->kernel : "", "fused",
         r->fused ? r->fused : "", "declined", r->declined ? r->declined : "",
         "shape", shape_json(r->out), "parameters", (json_int_t)r->params,
@@ -270,6 +273,7 @@ static int show(cli *c, const plan_args *o, const subject *s)
     facts f = {.input = input_shape(o, s)};
     fv_plan_options how = {.mode = o->train ? FV_TRAIN : FV_INFER,
                            .backend = o->backend,
+                           .precision = precision_named(o->precision),
                            .dry = 1};
     fv_plan *plan;
     if (fv_plan_new(c->ctx, s->graph, &f.input, how, NULL, NULL, &plan) !=

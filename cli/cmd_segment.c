@@ -177,7 +177,8 @@ static fv_status load_model(job *j)
     fv_predict_options o = {.tile = j->o->tile,
                             .overlap = j->o->overlap,
                             .diameter = j->o->diameter,
-                            .backend = j->o->backend};
+                            .backend = j->o->backend,
+                            .precision = precision_named(j->o->precision)};
     if (o.diameter > 0 && j->model->diameter <= 0)
         tell_note(j->c, j->o->model,
                   "does not know the diameter it was "
@@ -187,9 +188,6 @@ static fv_status load_model(job *j)
 
 static fv_status prepare(job *j, int count, char **operands)
 {
-    if (strcmp(j->o->precision, "bf16") == 0)
-        return fvi_fail(j->c->ctx, FV_ENOTSUP,
-                        "--precision bf16 is not built, f32 is");
     FV_TRY(load_model(j));
     FV_TRY(inputs_expand(j->c, count, operands, &j->in));
     return fvi_make_folder(j->c->ctx, j->o->output);

@@ -105,6 +105,7 @@ typedef struct fv_predict_options {
     int overlap;     /* shared by neighbors, px; 0: the receptive field/2   */
     double diameter; /* of the objects in this image, px; 0: as trained     */
     const char *backend;
+    fv_precision precision; /* as in fv_plan_options                        */
 } fv_predict_options;
 
 /* Keeps the plan between images of one tile size. */

@@ -15,6 +15,10 @@ typedef struct fv_plan fv_plan;
 
 typedef enum fv_mode { FV_INFER, FV_TRAIN } fv_mode;
 
+/* FV_BF16: values are f32 as ever, but kernels that can round the factors of
+ * products to 16 bits (8 of them for the fraction) and add up in f32. */
+typedef enum fv_precision { FV_FULL, FV_BF16 } fv_precision;
+
 /* How to plan. Zeroed fields mean the defaults at the right. */
 typedef struct fv_plan_options {
     fv_mode mode;        /* FV_INFER                                         */
@@ -25,6 +29,8 @@ typedef struct fv_plan_options {
     int dry;             /* 1: shapes, memory and work only; nothing is
                             allocated, `params` may be NULL, never run it    */
     uint64_t seed;       /* 0; of dropout                                    */
+    fv_precision precision; /* FV_FULL; FV_BF16 for FV_INFER in f32 only;
+                               FV_ENOTSUP when no step can                   */
 } fv_plan_options;
 
 /*
@@ -65,6 +71,7 @@ typedef struct fv_plan_row {
     const char *node, *op, *kernel; /* "down1/conv1", "conv", "ref"          */
     const char *fused;              /* operations done on the way, or ""     */
     const char *declined;           /* why a faster kernel was not taken, "" */
+    fv_precision precision;         /* of its products                       */
     fv_tensor out;                  /* shape; data is NULL                   */
     int64_t params;                 /* trained numbers                       */
     double work;                    /* multiply-adds of one forward run      */

@@ -20,12 +20,14 @@ typedef struct fvi_problem {
     bool train;    /* backward will be called; batch norm uses the batch   */
     unsigned want; /* bit i: the gradient with respect to x[i] is wanted   */
     unsigned fixed;
+    bool half; /* factors of products may be rounded to bf16                */
 } fvi_problem;
 
 /* Bytes a kernel wants. keep lives from forward to backward, scratch during
  * one call; both come 64-byte aligned and uninitialised. */
 typedef struct fvi_need {
     size_t keep, scratch;
+    bool half; /* factors are rounded to bf16, as the problem allows */
 } fvi_need;
 
 /* One call of a kernel. */

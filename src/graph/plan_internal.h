@@ -43,6 +43,7 @@ typedef struct fvi_step {
     unsigned want, fixed;
     fvi_block keep;
     size_t scratch;
+    bool half; /* products of bf16 numbers */
 } fvi_step;
 
 struct fv_plan {

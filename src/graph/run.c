@@ -200,6 +200,7 @@ size_t fv_plan_rows(const fv_plan *p, fv_plan_row *rows, size_t max)
             .kernel = s->backend,
             .fused = s->fused,
             .declined = s->declined ? s->declined : "",
+            .precision = s->half ? FV_BF16 : FV_FULL,
             .out = y,
             .params = trained_numbers(p, (int32_t)(n - p->graph->node) + 1),
             .work = op->work ? op->work(s->attr, s->in, y) : 0,

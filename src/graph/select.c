@@ -40,7 +40,8 @@ static fv_status ask(fv_plan *p, fvi_step *s, const fvi_backend *b)
                            .y = p->value[s->value - 1].shape,
                            .train = p->o.mode == FV_TRAIN,
                            .want = s->want,
-                           .fixed = s->fixed};
+                           .fixed = s->fixed,
+                           .half = p->o.precision == FV_BF16};
     if (!kernel)
         return FV_ENOTSUP;
     fv_status status = kernel->prepare(p->ctx, &problem, &need, &s->state);
@@ -53,6 +54,7 @@ static fv_status ask(fv_plan *p, fvi_step *s, const fvi_backend *b)
     s->backend = b->name;
     s->keep.size = need.keep;
     s->scratch = need.scratch;
+    s->half = need.half;
     return FV_OK;
 }
 
@@ -79,6 +81,21 @@ static fv_status choose(fv_plan *p, fvi_step *s, int first)
     return status;
 }
 
+/* FV_ENOTSUP: bf16 is wanted and no kernel takes it. */
+static fv_status check_precision(const fv_plan *p)
+{
+    for (int i = 0; i < p->steps; i++)
+        if (p->step[i].half)
+            return FV_OK;
+    if (p->o.precision == FV_FULL)
+        return FV_OK;
+    return fvi_fail(
+        p->ctx, FV_ENOTSUP,
+        "no step of this network can be done in bf16 here; it takes "
+        "linear layers or attention, and a processor with "
+        "AVX512-BF16");
+}
+
 fv_status fvi_select(fv_plan *p)
 {
     int first = 0;
@@ -92,5 +109,5 @@ fv_status fvi_select(fv_plan *p)
             FV_TRY(choose(p, s, first));
         }
     }
-    return FV_OK;
+    return check_precision(p);
 }

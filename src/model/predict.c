@@ -39,7 +39,10 @@ static fv_status tile_bytes(fv_ctx *ctx, const fv_predictor *p, int64_t height,
                             int64_t width, size_t *bytes)
 {
     fv_tensor input = input_shape(p, height, width);
-    fv_plan_options o = {.mode = FV_INFER, .backend = p->o.backend, .dry = 1};
+    fv_plan_options o = {.mode = FV_INFER,
+                         .backend = p->o.backend,
+                         .precision = p->o.precision,
+                         .dry = 1};
     fv_plan *plan;
     FV_TRY(fv_plan_new(ctx, p->model->graph, &input, o, NULL, NULL, &plan));
     *bytes = fv_plan_memory(plan);
@@ -126,7 +129,8 @@ static fv_status want_plan(fv_ctx *ctx, fv_predictor *p, int64_t height,
     p->plan = NULL;
     const fv_model *m = p->model;
     fv_tensor input = input_shape(p, height, width);
-    fv_plan_options o = {.mode = FV_INFER, .backend = p->o.backend};
+    fv_plan_options o = {
+        .mode = FV_INFER, .backend = p->o.backend, .precision = p->o.precision};
     FV_TRY(fv_plan_new(ctx, m->graph, &input, o, m->params, NULL, &p->plan));
     fv_tensor answer = fv_plan_at(p->plan, m->answer);
     if (answer.ndim != 4 || answer.dim[1] != height || answer.dim[2] != width)

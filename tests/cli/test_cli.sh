@@ -284,7 +284,7 @@ check 'the other is done' test -s bad1/field_001_labels.tif
 run 1 'no file matches' segment '*.nothing' -o bad $m
 run 1 "there is no model 'nuclie'" segment s/images -o bad --model nuclie
 run 1 'none.fovea' segment s/images -o bad --model none.fovea
-run 1 'not built' segment s/images -o bad $m --precision bf16
+run 1 'no step of this network' segment s/images -o bad $m --precision bf16
 run 1 'is no channel 3' segment s/images -o bad $m --channel 3
 mkdir empty
 run 1 'no images in the folder' segment empty -o bad $m

@@ -116,9 +116,8 @@ static void build(net *s, const char *name, const char *settings)
     must(fv_arch_build(ctx, arch, s->config, &s->g, &s->image, &s->answer));
 }
 
-/* `scope` names the golden arrays. */
-static void open_net(net *s, const char *scope, fv_mode mode, fv_dtype dtype,
-                     const char *backend)
+/* `scope` names the golden arrays. Only making the plan may fail. */
+static fv_status try_net(net *s, const char *scope, fv_plan_options o)
 {
     fv_tensor extents = golden_find(&gold, scope, "image"), in[2];
     fv_tensor answer = golden_find(&gold, scope, "answer");
@@ -126,9 +125,9 @@ static void open_net(net *s, const char *scope, fv_mode mode, fv_dtype dtype,
     int64_t dim[FV_MAX_DIM] = {0};
     for (int64_t a = 0; a < fv_count(extents); a++)
         dim[a] = (int64_t)((double *)extents.data)[a];
-    in[0] = fv_dense(NULL, dtype, (int)fv_count(extents), dim);
-    in[1] = fv_dense(NULL, dtype, answer.ndim, answer.dim);
-    if (mode == FV_TRAIN) {
+    in[0] = fv_dense(NULL, o.dtype, (int)fv_count(extents), dim);
+    in[1] = fv_dense(NULL, o.dtype, answer.ndim, answer.dim);
+    if (o.mode == FV_TRAIN) {
         s->target = fv_input(s->g, "target", answer.ndim, answer.dim);
         s->loss = fv_loss_mse(s->g, s->answer, s->target, (fv_val){0});
         fv_output(s->g, "loss", s->loss);
@@ -138,17 +137,26 @@ static void open_net(net *s, const char *scope, fv_mode mode, fv_dtype dtype,
     s->grads = fvi_calloc(ctx, n, 8);
     for (int i = 0; i < fv_param_list_size(s->g); i++) {
         fv_param p = fv_param_at(s->g, i);
-        draw_param(view(s->params, dtype, &p), p.name);
+        draw_param(view(s->params, o.dtype, &p), p.name);
     }
-    fv_plan_options o = {.mode = mode,
-                         .dtype = dtype,
-                         .backend = backend,
-                         .keep_all = mode == FV_TRAIN};
-    must(fv_plan_new(ctx, s->g, in, o, s->params,
-                     mode == FV_TRAIN ? s->grads : NULL, &s->plan));
+    o.keep_all = o.mode == FV_TRAIN;
+    fv_status status =
+        fv_plan_new(ctx, s->g, in, o, s->params,
+                    o.mode == FV_TRAIN ? s->grads : NULL, &s->plan);
+    if (status != FV_OK)
+        return status;
     draw_tensor(fv_plan_at(s->plan, s->image), scope, "image");
-    if (mode == FV_TRAIN)
+    if (o.mode == FV_TRAIN)
         draw_tensor(fv_plan_at(s->plan, s->target), scope, "target");
+    return FV_OK;
+}
+
+static void open_net(net *s, const char *scope, fv_mode mode, fv_dtype dtype,
+                     const char *backend)
+{
+    must(try_net(
+        s, scope,
+        (fv_plan_options){.mode = mode, .dtype = dtype, .backend = backend}));
 }
 
 static void close_net(net *s)
@@ -267,6 +275,67 @@ static void inference_gives_the_same_answers(void **state)
     }
 }
 
+/* In bf16 answers are off by up to 3 percent of their length, and the same for any
+ * number of threads. */
+static void bf16_is_close_and_the_same_for_all_threads(void **state)
+{
+    static const int threads[] = {1, 3};
+    (void)state;
+    for (int i = 0; i < CASES; i++) {
+        const char *scope = cases[i].scope;
+        float first[4096];
+        for (int t = 0; t < 2; t++) {
+            net s = {0};
+            fv_set_threads(ctx, threads[t]);
+            build(&s, cases[i].arch, cases[i].settings);
+            fv_status status =
+                try_net(&s, scope, (fv_plan_options){.precision = FV_BF16});
+            if (status == FV_ENOTSUP) {
+                print_message("skipped: %s\n", fv_message(ctx));
+                close_net(&s);
+                skip();
+            }
+            must(status);
+            must(fv_plan_run(ctx, s.plan));
+            fv_tensor y = fv_plan_at(s.plan, s.answer);
+            size_t size = (size_t)fv_count(y) * sizeof(float);
+            assert_true(size <= sizeof first);
+            fv_tensor wanted = golden_find(&gold, scope, "answer");
+            double off = 0, size_of = 0;
+            for (int64_t k = 0; k < fv_count(y); k++) {
+                off += pow(get(y, k) - get(wanted, k), 2);
+                size_of += pow(get(wanted, k), 2);
+            }
+            if (!(off <= 9e-4 * size_of))
+                fail_msg("%s: answers in bf16 are off by %.3g of their length",
+                         scope, sqrt(off / size_of));
+            if (t == 0)
+                memcpy(first, y.data, size);
+            assert_memory_equal(first, y.data, size);
+            close_net(&s);
+        }
+    }
+    fv_set_threads(ctx, 0);
+}
+
+static void bf16_is_for_inference_of_what_multiplies(void **state)
+{
+    fv_graph *g;
+    fv_plan *plan;
+    int64_t dim[] = {1, 4};
+    fv_tensor in = fv_dense(NULL, FV_F32, 2, dim);
+    (void)state;
+    must(fv_graph_new(ctx, &g));
+    fv_output(g, "y", fv_relu(g, fv_input(g, "x", 2, dim)));
+    fv_plan_options o = {.precision = FV_BF16};
+    assert_int_equal(fv_plan_new(ctx, g, &in, o, NULL, NULL, &plan),
+                     FV_ENOTSUP);
+    assert_non_null(strstr(fv_message(ctx), "bf16"));
+    o.mode = FV_TRAIN;
+    assert_int_equal(fv_plan_new(ctx, g, &in, o, NULL, NULL, &plan), FV_EINVAL);
+    fv_graph_free(g);
+}
+
 /* Sources: torchvision and timm (ViT, Swin), segment-anything; Cellpose-SAM
  * without its fixed shuffle and its two diameters. */
 static void named_sizes_have_the_published_numbers(void **state)
@@ -342,6 +411,8 @@ int main(void)
         cmocka_unit_test(answers_and_gradients_in_double),
         cmocka_unit_test(answers_and_gradients_in_float),
         cmocka_unit_test(inference_gives_the_same_answers),
+        cmocka_unit_test(bf16_is_close_and_the_same_for_all_threads),
+        cmocka_unit_test(bf16_is_for_inference_of_what_multiplies),
         cmocka_unit_test(named_sizes_have_the_published_numbers),
         cmocka_unit_test(stochastic_depth_drops_whole_images),
     };

@@ -138,7 +138,7 @@ fv_status checkop_open(fv_ctx *ctx, const checkop_problem *p,
                            .y = fv_dense(NULL, s->dtype, p->y.ndim, p->y.dim),
                            .train = p->train,
                            .want = p->train ? n->how.want : 0};
-    fvi_need need = {0, 0};
+    fvi_need need = {0};
     fv_status status = s->kernel->prepare(ctx, &problem, &need, &n->state);
     if (status != FV_OK) {
         fvi_free(ctx, n);

@@ -92,12 +92,23 @@ static void release(fv_ctx *ctx, void *state)
     fvi_free(ctx, s);
 }
 
+static int64_t way_back(const attend *s)
+{
+#ifdef FV_HALF
+    (void)s;
+    return 0; /* prepare declines */
+#else
+    return ISA(fvi_attention_way_back)(s);
+#endif
+}
+
 static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
                          void **state)
 {
 #ifdef FV_HALF
-    if (p->train)
-        return fvi_fail(ctx, FV_ENOTSUP, "own bf16 attention does not train");
+    if (!p->half || p->train || !__builtin_cpu_supports("avx512bf16"))
+        return fvi_fail(ctx, FV_ENOTSUP,
+                        "bf16 is not wanted, or not multiplied here");
 #endif
     attend *s = fvi_calloc(ctx, 1, sizeof *s);
     if (!s)
@@ -129,11 +140,12 @@ static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
     }
     int64_t most = up(s->tables, 64) + s->threads * s->own;
     if (p->train) {
-        int64_t back = ISA(fvi_attention_way_back)(s);
+        int64_t back = way_back(s);
         most = most > back ? most : back;
         need->keep = (size_t)(2 * s->jobs * s->queries.tokens) * sizeof(float);
     }
     need->scratch = (size_t)most * sizeof(float);
+    need->half = PAIR == 2;
     *state = s;
     return FV_OK;
 }
@@ -219,7 +231,9 @@ static void forward(void *state, const fvi_call *c)
 
 static void backward(void *state, const fvi_call *c)
 {
-#ifndef FV_HALF
+#ifdef FV_HALF
+    (void)state, (void)c; /* prepare declines */
+#else
     ISA(fvi_attention_backward)(state, c);
 #endif
 }

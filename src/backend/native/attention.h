@@ -109,9 +109,14 @@ static inline void pack_words(const float *x, int64_t count, word *to,
                               int64_t words)
 {
     const int64_t whole = least(count / PAIR, words);
-    for (int64_t k = 0; k < whole; k++)
+    int64_t k = 0;
+#ifdef FV_HALF
+    for (; k + LANES <= whole; k += LANES)
+        pair_up(load(x + 2 * k), load(x + 2 * k + LANES), to + k);
+#endif
+    for (; k < whole; k++)
         to[k] = word_of(x + PAIR * k, PAIR);
-    for (int64_t k = whole; k < words; k++)
+    for (; k < words; k++)
         to[k] = word_of(x + PAIR * k, count - PAIR * k);
 }
 

@@ -83,14 +83,15 @@ void ISA(fvi_attention_columns)(const frame *f, job j, int which, word *to)
         const int64_t hi = panel_start(p, i + 1) * LANES, wide = hi - lo;
         for (int64_t t = lo; t < hi; t++) {
             const bool there = t < s->keys.tokens;
-            const int64_t whole = there ? s->d / PAIR : 0;
-            const float *x = there ? f->x[which] + begin(s, j, which, t) : NULL;
-            word *column = to + lo * p->depth + t - lo;
-            for (int64_t k = 0; k < whole; k++)
-                column[k * wide] = word_of(x + PAIR * k, PAIR);
-            for (int64_t k = whole; k < p->depth; k++)
-                column[k * wide] =
-                    there ? word_of(x + PAIR * k, s->d - PAIR * k) : 0;
+            const float *x =
+                there ? f->x[which] + begin(s, j, which, t) : f->x[which];
+            word part[64], *column = to + lo * p->depth + t - lo;
+            for (int64_t k = 0; k < p->depth; k += 64) {
+                const int64_t n = least(64, p->depth - k);
+                pack_words(x + PAIR * k, there ? s->d - PAIR * k : 0, part, n);
+                for (int64_t w = 0; w < n; w++)
+                    column[(k + w) * wide] = part[w];
+            }
         }
     }
 }
@@ -106,13 +107,18 @@ static void pack_row(const frame *f, job j, int which, int64_t t, int64_t lo,
         row[h] = t + h < s->keys.tokens
                      ? f->x[which] + begin(s, j, which, t + h) + lo
                      : NULL;
-    for (int64_t c = 0; c < count; c++) {
+    int64_t c = 0;
+#ifdef FV_HALF
+    for (; c + LANES <= count && row[1]; c += LANES)
+        interleave(load(row[0] + c), load(row[1] + c), to + c);
+#endif
+    for (; c < count; c++) {
         float pair[PAIR];
         for (int h = 0; h < PAIR; h++)
             pair[h] = row[h] ? row[h][c] : 0;
         to[c] = word_of(pair, PAIR);
     }
-    for (int64_t c = count; c < hi - lo; c++)
+    for (; c < hi - lo; c++)
         to[c] = 0;
 }
 

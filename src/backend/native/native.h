@@ -18,25 +18,25 @@ enum { FVI_PAST = 3 << 20 };
 
 /* Kernels for AVX-512 alone, and for AVX2 as well. */
 #define FVI_NATIVE_V4(X) X(conv3) X(conv1) X(stem) X(conv_transposed)
-#define FVI_NATIVE_V3(X) \
-    X(batch_norm)        \
-    X(layer_norm)        \
-    X(attention)         \
-    X(max_pool)          \
-    X(upsample)          \
-    X(relu)              \
-    X(leaky_relu)        \
-    X(sigmoid)           \
-    X(gelu)              \
-    X(gelu_tanh)         \
-    X(scale)             \
-    X(add)               \
-    X(concat)            \
-    X(slice)             \
-    X(softmax)           \
-    X(cross_entropy)     \
-    X(bce)               \
-    X(mse)               \
+#define FVI_NATIVE_V3(X) X(attention) FVI_NATIVE_V3_ONLY(X)
+#define FVI_NATIVE_V3_ONLY(X) \
+    X(batch_norm)             \
+    X(layer_norm)             \
+    X(max_pool)               \
+    X(upsample)               \
+    X(relu)                   \
+    X(leaky_relu)             \
+    X(sigmoid)                \
+    X(gelu)                   \
+    X(gelu_tanh)              \
+    X(scale)                  \
+    X(add)                    \
+    X(concat)                 \
+    X(slice)                  \
+    X(softmax)                \
+    X(cross_entropy)          \
+    X(bce)                    \
+    X(mse)                    \
     X(mae)
 
 #define FVI_NATIVE_DECLARE_V4(op) extern const fvi_kernel fvi_native_##op##_v4;
@@ -45,5 +45,8 @@ enum { FVI_PAST = 3 << 20 };
     extern const fvi_kernel fvi_native_##op##_v3;
 FVI_NATIVE_V4(FVI_NATIVE_DECLARE_V4)
 FVI_NATIVE_V3(FVI_NATIVE_DECLARE_V3)
+
+/* For AVX-512 with bf16. */
+extern const fvi_kernel fvi_native_attention_v4_half;
 
 #endif

@@ -53,8 +53,8 @@ static const int dnnl_arg[FVI_DN_ROLES] = {
 /* ---- descriptions ---- */
 
 /* Our layout, or any that oneDNN likes. */
-static dnnl_status_t describe(const fvi_dn_view *v, bool any,
-                              dnnl_memory_desc_t *md)
+static dnnl_status_t describe_as(const fvi_dn_view *v, bool any,
+                                 dnnl_data_type_t type, dnnl_memory_desc_t *md)
 {
     dnnl_dims_t dim, stride;
     memset(md, 0, sizeof *md);
@@ -65,9 +65,20 @@ static dnnl_status_t describe(const fvi_dn_view *v, bool any,
         stride[a] = v->stride[a];
     }
     if (any)
-        return dnnl_memory_desc_init_by_tag(md, v->ndim, dim, dnnl_f32,
+        return dnnl_memory_desc_init_by_tag(md, v->ndim, dim, type,
                                             dnnl_format_tag_any);
-    return dnnl_memory_desc_init_by_strides(md, v->ndim, dim, dnnl_f32, stride);
+    return dnnl_memory_desc_init_by_strides(md, v->ndim, dim, type, stride);
+}
+
+static dnnl_status_t describe(const fvi_dn_view *v, bool any,
+                              dnnl_memory_desc_t *md)
+{
+    return describe_as(v, any, dnnl_f32, md);
+}
+
+bool fvi_dn_has_half(void)
+{
+    return dnnl_get_effective_cpu_isa() >= dnnl_cpu_isa_avx512_core_bf16;
 }
 
 /* The operation of a spec in the words of oneDNN 2.x. */
@@ -86,9 +97,10 @@ static dnnl_status_t describe_all(const fvi_dn_spec *s, operation *o)
 {
     bool pool = s->kind == FVI_DN_MAX_POOL || s->kind == FVI_DN_AVG_POOL;
     bool any = s->pass == FVI_DN_TO_WEIGHT && s->kind != FVI_DN_LINEAR;
-    dnnl_status_t e = describe(&s->src, any, &o->src);
+    dnnl_data_type_t factor = s->half ? dnnl_bf16 : dnnl_f32;
+    dnnl_status_t e = describe_as(&s->src, any, factor, &o->src);
     if (e == dnnl_success && !pool)
-        e = describe(&s->weight, true, &o->weight);
+        e = describe_as(&s->weight, true, factor, &o->weight);
     if (e == dnnl_success)
         e = describe(&s->bias, false, &o->bias);
     if (e == dnnl_success)

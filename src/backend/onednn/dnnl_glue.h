@@ -52,12 +52,16 @@ typedef struct fvi_dn_spec {
     fvi_dn_kind kind;
     fvi_dn_pass pass;
     bool train; /* forward keeps a workspace for the way back */
+    bool half;  /* source and weights as bf16 (linear, forward) */
     fvi_dn_view src, weight, bias, dst;
     int64_t side[3], stride[3], dilation[3], pad[3];
     int64_t tail[3]; /* further padding at the far end, of pooling */
     fvi_act act;
     float slope;
 } fvi_dn_spec;
+
+/* Whether the processor multiplies bf16 numbers. */
+bool fvi_dn_has_half(void);
 
 /* A primitive, its tensors and the changes of layout around it. */
 typedef struct fvi_dn fvi_dn;

@@ -1,6 +1,8 @@
 /* A linear layer over the channels of every position, by oneDNN. */
 #include "backend/onednn/node.h"
 
+#include "base/base.h"
+
 static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
                          void **state)
 {
@@ -15,7 +17,10 @@ static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
     spec.slope = o->slope;
     for (int a = 0; a < 3; a++)
         spec.dilation[a] = 1;
-    return fvi_dn_prepare(ctx, p, &spec, need, state);
+    spec.half = p->half && !p->train && fvi_dn_has_half();
+    FV_TRY(fvi_dn_prepare(ctx, p, &spec, need, state));
+    need->half = spec.half;
+    return FV_OK;
 }
 
 const fvi_kernel fvi_onednn_linear = {

@@ -24,7 +24,7 @@ fv_status fvi_ref_prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
     if (op->attr_size > 0)
         memcpy(s->attr, p->attr, op->attr_size);
     s->p.attr = s->attr;
-    *need = (fvi_need){0, 0};
+    *need = (fvi_need){0};
     *state = s;
     return FV_OK;
 }
