@@ -275,8 +275,8 @@ static void inference_gives_the_same_answers(void **state)
     }
 }
 
-/* In bf16 answers are off by up to 3 percent of their length, and the same for any
- * number of threads. */
+/* In bf16 answers are off by up to 3 percent of their length, and the same for
+ * any number of threads. */
 static void bf16_is_close_and_the_same_for_all_threads(void **state)
 {
     static const int threads[] = {1, 3};

@@ -1,7 +1,7 @@
 /*
- * The way back through attention, a head in a window at a time. Weights are
- * computed again from the scores, the largest of them and their sum, which
- * forward kept; BLOCK queries at a time. With p, g = dL/dy and e = dL/da as in the
+ * The way back through attention, a head in a window at a time, BLOCK queries
+ * at a time. Weights are computed again from the scores, the largest of them
+ * and their sum, which forward kept. With p, g = dL/dy and e = dL/da as in the
  * reference, everything is a product of small matrices:
  *   dP = g v',  e = p (dP - sum_s p dP),  dq = e k,  dk += e' q,  dv += p' g
  * and, for tables by axis, with n[t,i] the sum of e over the keys at distance
@@ -278,7 +278,8 @@ static void job_back(const way *w, int64_t index, place *l)
     }
 }
 
-/* Column i of a table by axis is distance n-1-i; q was times log2(e)/sqrt(d). */
+/* Column i of a table by axis is distance n-1-i; q was times
+ * log2(e)/sqrt(d). */
 static void close_axis(const way *w, int a, int64_t from, fv_tensor dR)
 {
     const attend *s = w->s;
