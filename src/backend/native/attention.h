@@ -104,22 +104,6 @@ static inline int64_t up(int64_t n, int64_t to)
     return (n + to - 1) / to * to;
 }
 
-/* `count` numbers as words, padded with zeros to `words`. */
-static inline void pack_words(const float *x, int64_t count, word *to,
-                              int64_t words)
-{
-    const int64_t whole = least(count / PAIR, words);
-    int64_t k = 0;
-#ifdef FV_HALF
-    for (; k + LANES <= whole; k += LANES)
-        pair_up(load(x + 2 * k), load(x + 2 * k + LANES), to + k);
-#endif
-    for (; k < whole; k++)
-        to[k] = word_of(x + PAIR * k, PAIR);
-    for (; k < words; k++)
-        to[k] = word_of(x + PAIR * k, count - PAIR * k);
-}
-
 /* Where token t of a window lies along its axes. */
 static inline void split(const fvi_windows *w, int64_t t, int64_t at[3])
 {

@@ -18,7 +18,7 @@ enum { FVI_PAST = 3 << 20 };
 
 /* Kernels for AVX-512 alone, and for AVX2 as well. */
 #define FVI_NATIVE_V4(X) X(conv3) X(conv1) X(stem) X(conv_transposed)
-#define FVI_NATIVE_V3(X) X(attention) FVI_NATIVE_V3_ONLY(X)
+#define FVI_NATIVE_V3(X) X(linear) X(attention) FVI_NATIVE_V3_ONLY(X)
 #define FVI_NATIVE_V3_ONLY(X) \
     X(batch_norm)             \
     X(layer_norm)             \
@@ -47,6 +47,7 @@ FVI_NATIVE_V4(FVI_NATIVE_DECLARE_V4)
 FVI_NATIVE_V3(FVI_NATIVE_DECLARE_V3)
 
 /* For AVX-512 with bf16. */
+extern const fvi_kernel fvi_native_linear_v4_half;
 extern const fvi_kernel fvi_native_attention_v4_half;
 
 #endif

@@ -68,6 +68,22 @@ static inline vec multiply_add(vec sum, const word *a, const word *b)
 }
 #endif
 
+/* `count` numbers as words, padded with zeros to `words`. */
+static inline void pack_words(const float *x, int64_t count, word *to,
+                              int64_t words)
+{
+    const int64_t whole = least(count / PAIR, words);
+    int64_t k = 0;
+#ifdef FV_HALF
+    for (; k + LANES <= whole; k += LANES)
+        pair_up(load(x + 2 * k), load(x + 2 * k + LANES), to + k);
+#endif
+    for (; k < whole; k++)
+        to[k] = word_of(x + PAIR * k, PAIR);
+    for (; k < words; k++)
+        to[k] = word_of(x + PAIR * k, count - PAIR * k);
+}
+
 #define UNROLL _Pragma("GCC unroll 8")
 
 /* y[r][0..wide) (+)= sum over k of a[r*row + k*step] b[k][0..wide), where wide

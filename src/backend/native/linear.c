@@ -1,0 +1,246 @@
+/*
+ * A linear layer in inference: weights packed once, a tile of rows and outputs
+ * at a time. Every output sums its inputs in their order whatever the number
+ * of threads, which cut rows and outputs only. With fewer rows than fill the
+ * registers weights are read where they are.
+ */
+#include "backend/native/product.h"
+#include "base/base.h"
+
+#include <omp.h>
+
+enum {
+    TILE = 32 * ROWS, /* rows of a tile            */
+    DEPTH = 512,      /* words of a sum at a time  */
+    STREAM = 1024     /* outputs of a thin product */
+};
+
+typedef struct linear {
+    fvi_linear o;
+    int64_t M, C, K;
+    panels p;
+    int threads;
+    bool bias;
+    word *packed; /* NULL: packed in every call */
+} linear;
+
+/* ---- packing ---- */
+
+/* Panel i of the weights. */
+static void pack_panel(const linear *s, int64_t i, const float *w, word *to)
+{
+    const int64_t lo = panel_start(&s->p, i) * LANES;
+    const int64_t hi = panel_start(&s->p, i + 1) * LANES;
+    word *at = to + lo * s->p.depth;
+    for (int64_t k = 0; k < s->p.depth; k++)
+        for (int64_t c = lo; c < hi; c++) {
+            float pair[PAIR] = {0};
+            for (int h = 0; h < PAIR && PAIR * k + h < s->C && c < s->K; h++)
+                pair[h] = w[(PAIR * k + h) * s->K + c];
+            *at++ = word_of(pair, PAIR);
+        }
+}
+
+static void pack(const linear *s, const float *w, word *to, int threads)
+{
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int64_t i = 0; i < panel_count(&s->p); i++)
+        pack_panel(s, i, w, to);
+}
+
+static size_t packed_words(const linear *s)
+{
+    return (size_t)(s->p.depth * s->p.vectors * LANES);
+}
+
+static bool thin(const linear *s)
+{
+    return s->M < ROWS && PAIR == 1;
+}
+
+/* Words of the rows of x, where those are not floats as they are. */
+static size_t row_words(const linear *s)
+{
+    return PAIR == 1 ? 0 : (size_t)(s->M * s->p.depth);
+}
+
+/* ---- preparing ---- */
+
+static void release(fv_ctx *ctx, void *state)
+{
+    linear *s = state;
+    fvi_free(ctx, s->packed);
+    fvi_free(ctx, s);
+}
+
+static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
+                         void **state)
+{
+    if (p->train)
+        return fvi_fail(ctx, FV_ENOTSUP, "own linear layers do not train");
+#ifdef FV_HALF
+    if (!p->half || !__builtin_cpu_supports("avx512bf16"))
+        return fvi_fail(ctx, FV_ENOTSUP,
+                        "bf16 is not wanted, or not multiplied here");
+#endif
+    if (fv_count(p->y) == 0 || p->x[1].dim[0] == 0)
+        return fvi_fail(ctx, FV_ENOTSUP, "nothing to compute");
+    linear *s = fvi_calloc(ctx, 1, sizeof *s);
+    if (!s)
+        return FV_ENOMEM;
+    s->o = *(const fvi_linear *)p->attr;
+    s->C = p->x[1].dim[0];
+    s->K = s->o.channels;
+    s->M = fv_count(p->y) / s->K;
+    s->p = (panels){blocks_of(s->C, PAIR), blocks_of(s->K, LANES)};
+    s->threads = omp_get_max_threads();
+    s->bias = p->nx > 2;
+    const bool fixed = (p->fixed & 2U) && p->x[1].data;
+    size_t words = (size_t)s->threads * TILE * WIDE * LANES + row_words(s);
+    if (!thin(s) && !fixed)
+        words += packed_words(s);
+    need->scratch = words * sizeof(word);
+    need->half = PAIR == 2;
+    *state = s;
+    if (thin(s) || !fixed)
+        return FV_OK;
+    s->packed = fvi_alloc(ctx, packed_words(s) * sizeof(word));
+    if (!s->packed) {
+        release(ctx, s);
+        return FV_ENOMEM;
+    }
+    pack(s, p->x[1].data, s->packed, s->threads);
+    return FV_OK;
+}
+
+/* ---- running ---- */
+
+static inline float activate(const fvi_linear *o, float x)
+{
+    const float low = o->act == FVI_ACT_LEAKY ? o->slope : 0;
+    return o->act == FVI_ACT_NONE || !(x < 0) ? x : low > 0 ? low * x : 0;
+}
+
+/* y = f(sum + b) for n outputs. */
+static void finish(const fvi_linear *o, const float *sum, const float *b,
+                   int64_t n, float *y)
+{
+    for (int64_t c = 0; c < n; c++)
+        y[c] = sum[c] + (b ? b[c] : 0);
+    for (int64_t c = 0; c < n && o->act != FVI_ACT_NONE; c++)
+        y[c] = activate(o, y[c]);
+}
+
+typedef struct factors {
+    const word *x, *w;
+    const float *b;
+    float *y;
+    int64_t row; /* words from one row of x to the next */
+} factors;
+
+/* Rows lo to hi of the outputs of panel i. */
+static void tile(const linear *s, const factors *f, int64_t i, int64_t lo,
+                 int64_t hi, float *sum)
+{
+    const int64_t start = panel_start(&s->p, i),
+                  end = panel_start(&s->p, i + 1);
+    const int64_t first = start * LANES, wide = (end - start) * LANES;
+    const word *w = f->w + first * s->p.depth;
+    for (int64_t k = 0; k < s->p.depth; k += DEPTH)
+        for (int64_t m = lo; m < hi; m += ROWS)
+            products[least(ROWS, hi - m) - 1][end - start - 1](
+                f->x + m * f->row + k, f->row, 1, w + k * wide,
+                least(DEPTH, s->p.depth - k), sum + (m - lo) * wide, wide,
+                k > 0);
+    for (int64_t m = lo; m < hi; m++)
+        finish(&s->o, sum + (m - lo) * wide, f->b ? f->b + first : NULL,
+               least(wide, s->K - first), f->y + m * s->K + first);
+}
+
+static void tiles(const linear *s, const factors *f, float *room, int threads)
+{
+    const int64_t down = blocks_of(s->M, TILE);
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int64_t t = 0; t < panel_count(&s->p) * down; t++) {
+        const int64_t lo = t % down * TILE;
+        float *sum = room + omp_get_thread_num() * TILE * WIDE * LANES;
+        tile(s, f, t / down, lo, least(lo + TILE, s->M), sum);
+    }
+}
+
+#ifdef FV_HALF
+static void pack_rows(const linear *s, const float *x, word *to, int threads)
+{
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int64_t m = 0; m < s->M; m++)
+        pack_words(x + m * s->C, s->C, to + m * s->p.depth, s->p.depth);
+}
+#endif
+
+/* Outputs lo to hi of one row. */
+static void thin_row(const linear *s, const float *x, const float *w,
+                     const float *b, int64_t lo, int64_t hi, float *y)
+{
+    memset(y + lo, 0, (size_t)(hi - lo) * sizeof *y);
+    for (int64_t k = 0; k < s->C; k++) {
+        const float *row = w + k * s->K;
+        int64_t c = lo;
+        for (; c + LANES <= hi; c += LANES)
+            V(storeu_ps)
+            (y + c, V(fmadd_ps)(all(x[k]), load(row + c), load(y + c)));
+        for (; c < hi; c++)
+            y[c] += x[k] * row[c];
+    }
+    finish(&s->o, y + lo, b ? b + lo : NULL, hi - lo, y + lo);
+}
+
+static void thin_rows(const linear *s, const fvi_call *c, const float *b,
+                      int threads)
+{
+    const int64_t parts = blocks_of(s->K, STREAM);
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int64_t t = 0; t < parts * s->M; t++) {
+        const int64_t m = t % s->M, lo = t / s->M * STREAM;
+        thin_row(s, (const float *)c->x[0].data + m * s->C, c->x[1].data, b, lo,
+                 least(lo + STREAM, s->K), (float *)c->y.data + m * s->K);
+    }
+}
+
+static void forward(void *state, const fvi_call *c)
+{
+    const linear *s = state;
+    const int threads = fvi_native_threads(s->threads);
+    float *room = c->scratch;
+    word *rows = (word *)(room + (int64_t)s->threads * TILE * WIDE * LANES);
+    word *packed = rows + row_words(s);
+    factors f = {
+        .x = c->x[0].data, .w = s->packed, .y = c->y.data, .row = s->p.depth};
+    if (s->bias)
+        f.b = c->x[2].data;
+    if (thin(s)) {
+        thin_rows(s, c, f.b, threads);
+        return;
+    }
+    if (!s->packed) {
+        pack(s, c->x[1].data, packed, threads);
+        f.w = packed;
+    }
+#ifdef FV_HALF
+    pack_rows(s, c->x[0].data, rows, threads);
+    f.x = rows;
+#endif
+    tiles(s, &f, room, threads);
+}
+
+/* prepare declines to train */
+static void backward(void *state, const fvi_call *c)
+{
+    (void)state, (void)c;
+}
+
+const fvi_kernel ISA(fvi_native_linear) = {
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+    .release = release,
+};
