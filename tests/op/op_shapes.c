@@ -1,7 +1,7 @@
 /* Shape rules, work and locality of the operations, by hand-computed values;
  * and the sentences for shapes that do not fit. */
 #include "base/base.h"
-#include "op/op.h"
+#include "op/attention.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -184,6 +184,66 @@ static void sentences(void **unused)
                         "in and 7 out");
 }
 
+/* Fails with a sentence that says so. */
+static void refuses(fvi_op_id op, const void *attr, int nx, const fv_tensor x[],
+                    const char *says)
+{
+    fv_tensor y;
+    assert_true(fvi_ops[op]->infer(ctx, attr, nx, x, &y) != FV_OK);
+    if (!strstr(fv_message(ctx), says))
+        fail_msg("\"%s\" does not say \"%s\"", fv_message(ctx), says);
+}
+
+static void transformers_refuse_what_does_not_fit(void **unused)
+{
+    (void)unused;
+    const fvi_upsample two = {.factor = 2};
+    const fvi_attention odd = {.channels = 6, .heads = 4};
+    const fvi_attention far = {
+        .channels = 6, .heads = 2, .window = 4, .shift = 4};
+    const fvi_attention four = {.channels = 6, .heads = 2, .window = 4};
+    const fvi_attention numbers = {
+        .channels = 6, .heads = 2, .position = FVI_POSITION_TABLE};
+    fv_tensor q = SHAPE(2, 8, 6, 6), short_of = SHAPE(2, 8, 6, 5);
+    refuses(FVI_OP_attention, &odd, 3, (fv_tensor[]){q, q, q}, "multiple");
+    refuses(FVI_OP_attention, &far, 3, (fv_tensor[]){q, q, q}, "window");
+    refuses(FVI_OP_attention, &four, 3, (fv_tensor[]){q, q, q}, "a side of 6");
+    refuses(FVI_OP_attention, &numbers, 4,
+            (fv_tensor[]){q, q, q, SHAPE(165, 3)}, "f32[165,2]");
+    refuses(FVI_OP_attention, &numbers, 3, (fv_tensor[]){q, q, q}, "tables");
+    const fvi_attention plain = {.channels = 6, .heads = 2};
+    refuses(FVI_OP_attention, &plain, 3, (fv_tensor[]){q, short_of, q}, "k is");
+    refuses(FVI_OP_attention, &plain, 3, (fv_tensor[]){q, q, SHAPE(2, 8, 5, 6)},
+            "v is");
+    refuses(FVI_OP_pixel_shuffle, &two, 1, (fv_tensor[]){q}, "2 divides");
+    refuses(FVI_OP_pixel_unshuffle, &two, 1, (fv_tensor[]){SHAPE(1, 5, 4, 1)},
+            "2 divides");
+    refuses(FVI_OP_crop, NULL, 2, (fv_tensor[]){q, SHAPE(2, 9, 6, 6)},
+            "no larger");
+    refuses(FVI_OP_prepend, NULL, 2, (fv_tensor[]){SHAPE(2, 5, 3), SHAPE(1, 4)},
+            "same channels");
+    refuses(FVI_OP_add_each, NULL, 2, (fv_tensor[]){q, SHAPE(6, 5)},
+            "last extents");
+    const fvi_norm four_groups = {.groups = 4};
+    refuses(FVI_OP_group_norm, &four_groups, 3,
+            (fv_tensor[]){q, SHAPE(6), SHAPE(6)}, "4 groups");
+}
+
+/* A window that a shift has put together, and one that it has not. */
+static void windows_know_their_parts(void **unused)
+{
+    (void)unused;
+    const fvi_attention o = {
+        .channels = 1, .heads = 1, .window = 4, .shift = 1};
+    fvi_windows w = fvi_windows_of(&o, SHAPE(1, 8, 4, 1));
+    assert_true(w.windows == 2 && w.tokens == 16);
+    assert_true(w.shift[1] == 1 && w.shift[2] == 0);
+    fvi_token t = fvi_token_of(&w, 0, 0);
+    assert_true(t.at == 4 && t.part == 0); /* row 1 */
+    t = fvi_token_of(&w, 1, 15);
+    assert_true(t.at == 3 && t.part != 0); /* row 0, from the other edge */
+}
+
 static void work_is_multiply_adds(void **unused)
 {
     (void)unused;
@@ -268,6 +328,8 @@ int main(void)
         cmocka_unit_test(other_shapes),
         cmocka_unit_test(too_big),
         cmocka_unit_test(sentences),
+        cmocka_unit_test(transformers_refuse_what_does_not_fit),
+        cmocka_unit_test(windows_know_their_parts),
         cmocka_unit_test(work_is_multiply_adds),
         cmocka_unit_test(boxes),
         cmocka_unit_test(dims_for_every_rank),
