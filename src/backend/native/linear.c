@@ -187,7 +187,7 @@ static void thin_row(const linear *s, const float *x, const float *w,
         int64_t c = lo;
         for (; c + LANES <= hi; c += LANES)
             V(storeu_ps)
-            (y + c, V(fmadd_ps)(all(x[k]), load(row + c), load(y + c)));
+        (y + c, V(fmadd_ps)(all(x[k]), load(row + c), load(y + c)));
         for (; c < hi; c++)
             y[c] += x[k] * row[c];
     }
