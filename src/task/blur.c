@@ -1,6 +1,6 @@
 /* Gaussian blur, mirrored at the edges, one axis after the other. */
 
-#include "task/task.h"
+#include "task/volume.h"
 
 #include <math.h>
 
@@ -26,25 +26,14 @@ static taps gauss(double sigma)
     return t;
 }
 
-/* ... 2 1 0 | 0 1 2 ... n-1 | n-1 n-2 ... */
-static int64_t mirror(int64_t i, int64_t n)
-{
-    i %= 2 * n;
-    if (i < 0)
-        i += 2 * n;
-    return i < n ? i : 2 * n - 1 - i;
-}
-
 /* One of n numbers, `step` apart, blurred. */
 static float blurred(const taps *t, const float *from, int64_t i, int64_t n,
                      int64_t step)
 {
     double sum = 0;
-    bool inside = i >= t->radius && i + t->radius < n;
-    for (int k = -t->radius; k <= t->radius; k++) {
-        int64_t at = inside ? i + k : mirror(i + k, n);
-        sum += t->weight[k + t->radius] * (double)from[at * step];
-    }
+    for (int k = -t->radius; k <= t->radius; k++)
+        sum += t->weight[k + t->radius] *
+               (double)from[fvi_reflect(i + k, n) * step];
     return (float)sum;
 }
 

@@ -189,8 +189,9 @@ static fv_status fill_stars(truth *t)
     center.ndim = 2; /* with the strides of all channels */
     FV_TRY(fv_edt_probability(t->ctx, labels_of(t), 1, center));
     FV_TRY(fv_star_distances(t->ctx, labels_of(t), 1, channels_of(t, n, 1, n)));
-    for (int64_t i = 0; i < t->h * t->w * n; i++)
-        t->out[i] /= i % n ? FVI_DISTANCE_UNIT : 1.0f;
+    for (int64_t i = 0; i < t->h * t->w; i++)
+        for (int64_t k = 1; k < n; k++)
+            t->out[n * i + k] /= FVI_DISTANCE_UNIT;
     return FV_OK;
 }
 
