@@ -94,12 +94,7 @@ static fv_status check_classes(fvi_run *r)
 
 fv_status fvi_classify_read(fvi_run *r)
 {
-    fvi_role role;
-    const fvi_sources *val = fvi_val_sources(r, &role);
-    FV_TRY(read_role(r, &r->sources, FVI_FOR_TRAINING, &r->train,
-                     &r->train_count));
-    FV_TRY(read_role(r, val, role, &r->val, &r->val_count));
-    FV_TRY(fvi_check_counts(r));
+    FV_TRY(fvi_read_roles(r, read_role));
     FV_TRY(check_classes(r));
     FV_TRY(fvi_measure_planes(r));
     FV_TRY(fvi_normalize_pairs(r, r->train, r->train_count));

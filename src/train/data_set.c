@@ -23,7 +23,7 @@ static int64_t count_role(const fvi_sources *s, fvi_role role)
     return n;
 }
 
-const fvi_sources *fvi_val_sources(const fvi_run *r, fvi_role *role)
+static const fvi_sources *val_sources(const fvi_run *r, fvi_role *role)
 {
     bool own = r->o.val_images != NULL;
     *role = own ? FVI_FOR_TRAINING : FVI_FOR_VALIDATION;
@@ -33,7 +33,7 @@ const fvi_sources *fvi_val_sources(const fvi_run *r, fvi_role *role)
 fv_status fvi_note_sources(fvi_run *r)
 {
     fvi_role role;
-    const fvi_sources *val = fvi_val_sources(r, &role);
+    const fvi_sources *val = val_sources(r, &role);
     r->test_count = count_role(&r->sources, FVI_FOR_TEST);
     FV_TRY(note_names(&r->sources, FVI_FOR_TRAINING, r->names, "train"));
     FV_TRY(note_names(val, role, r->names, "val"));
@@ -56,7 +56,7 @@ fv_status fvi_find_pairs(fvi_run *r, fvi_truth kind, const char *truth,
     return fvi_note_sources(r);
 }
 
-fv_status fvi_check_counts(const fvi_run *r)
+static fv_status check_counts(const fvi_run *r)
 {
     if (r->train_count == 0)
         return fvi_fail(r->ctx, FV_EINVAL, "no image is left to train on");
@@ -65,6 +65,15 @@ fv_status fvi_check_counts(const fvi_run *r)
                         "no image is left to validate on, expected at least 2 "
                         "images or a folder of validation images");
     return FV_OK;
+}
+
+fv_status fvi_read_roles(fvi_run *r, fvi_read_role *read)
+{
+    fvi_role role;
+    const fvi_sources *val = val_sources(r, &role);
+    FV_TRY(read(r, &r->sources, FVI_FOR_TRAINING, &r->train, &r->train_count));
+    FV_TRY(read(r, val, role, &r->val, &r->val_count));
+    return check_counts(r);
 }
 
 /* ---- validation windows ---- */

@@ -106,12 +106,7 @@ static fv_status join_shots(fvi_run *r, fv_pair *pairs, int64_t count)
 
 fv_status fvi_restore_read(fvi_run *r)
 {
-    fvi_role role;
-    const fvi_sources *val = fvi_val_sources(r, &role);
-    FV_TRY(read_role(r, &r->sources, FVI_FOR_TRAINING, &r->train,
-                     &r->train_count));
-    FV_TRY(read_role(r, val, role, &r->val, &r->val_count));
-    FV_TRY(fvi_check_counts(r));
+    FV_TRY(fvi_read_roles(r, read_role));
     if (kind_of(r) == FVI_SHOTS) {
         FV_TRY(join_shots(r, r->train, r->train_count));
         FV_TRY(join_shots(r, r->val, r->val_count));

@@ -100,10 +100,13 @@ void fvi_share_equally(const int64_t dim[2], fv_tensor weight);
  * who trains, validates and is left alone. */
 fv_status fvi_find_pairs(fvi_run *r, fvi_truth kind, const char *truth,
                          const char *val_truth);
-/* The role that validates in r->val_sources or, without any, in r->sources. */
-const fvi_sources *fvi_val_sources(const fvi_run *r, fvi_role *role);
-/* FV_EINVAL when nothing is left to train or to validate on. */
-fv_status fvi_check_counts(const fvi_run *r);
+/* Reads the sources with a role into new pairs; what was read is in `*out`,
+ * `*count` also after a failure. */
+typedef fv_status fvi_read_role(fvi_run *r, const fvi_sources *s, fvi_role role,
+                                fv_pair **out, int64_t *count);
+/* r->train and r->val by `read`. FV_EINVAL when nothing is left to train or to
+ * validate on. */
+fv_status fvi_read_roles(fvi_run *r, fvi_read_role *read);
 
 /* diameters.c: the median diameter (px) and number of labeled objects. */
 fv_status fvi_measure_objects(fv_ctx *ctx, const fv_pair *pairs, int64_t count,

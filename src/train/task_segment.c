@@ -25,7 +25,6 @@ static fv_status check_objects(fvi_run *r)
 {
     double diameter = 0;
     int64_t objects = 0;
-    FV_TRY(fvi_check_counts(r));
     FV_TRY(fvi_measure_objects(r->ctx, r->train, r->train_count, &diameter,
                                &objects));
     if (objects == 0)
@@ -37,15 +36,16 @@ static fv_status check_objects(fvi_run *r)
     return FV_OK;
 }
 
-static fv_status read(fvi_run *r)
+static fv_status read_role(fvi_run *r, const fvi_sources *s, fvi_role role,
+                           fv_pair **out, int64_t *count)
 {
     const double percentile[2] = {r->o.percentile_low, r->o.percentile_high};
-    fvi_role role;
-    const fvi_sources *val = fvi_val_sources(r, &role);
-    FV_TRY(fvi_pairs_of(r->ctx, &r->sources, FVI_FOR_TRAINING, r->o.channels,
-                        percentile, &r->train, &r->train_count));
-    FV_TRY(fvi_pairs_of(r->ctx, val, role, r->o.channels, percentile, &r->val,
-                        &r->val_count));
+    return fvi_pairs_of(r->ctx, s, role, r->o.channels, percentile, out, count);
+}
+
+static fv_status read(fvi_run *r)
+{
+    FV_TRY(fvi_read_roles(r, read_role));
     return check_objects(r);
 }
 

@@ -74,15 +74,6 @@ static fv_train_options class_options(const place *p)
     return o;
 }
 
-static fv_model *model_in(const char *run)
-{
-    char path[512];
-    fv_model *m;
-    join(path, run, "model.fovea");
-    assert_ok(fv_model_read(ctx, path, &m));
-    return m;
-}
-
 /* Right answers to 30 pictures no training saw. */
 static int right_answers(const fv_model *m, const place *p)
 {

@@ -74,15 +74,6 @@ static fv_train_options restore_options(const place *p, const char *method)
     return o;
 }
 
-static fv_model *model_in(const char *run)
-{
-    char path[512];
-    fv_model *m;
-    join(path, run, "model.fovea");
-    assert_ok(fv_model_read(ctx, path, &m));
-    return m;
-}
-
 /* How many dB nearer to the truth a field no training saw becomes. */
 static double gain(const char *run, fv_tensor *uncertainty)
 {

@@ -41,15 +41,6 @@ static void tell(void *user, const fv_train_progress *p)
         fv_cancel(ctx);
 }
 
-static fv_model *model_in(const char *run)
-{
-    char path[512];
-    fv_model *m;
-    join(path, run, "model.fovea");
-    assert_ok(fv_model_read(ctx, path, &m));
-    return m;
-}
-
 static void assert_same_model(const char *a, const char *b)
 {
     fv_model *x = model_in(a), *y = model_in(b);

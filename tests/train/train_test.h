@@ -162,4 +162,14 @@ static inline fv_train_options quick_options(const place *p)
     return o;
 }
 
+/* The model of a run. */
+static inline fv_model *model_in(const char *run)
+{
+    char path[512];
+    fv_model *m;
+    join(path, run, "model.fovea");
+    assert_ok(fv_model_read(ctx, path, &m));
+    return m;
+}
+
 #endif
