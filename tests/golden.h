@@ -73,4 +73,18 @@ static inline fv_tensor golden_find(const golden *g, const char *scope,
     return (fv_tensor){.ndim = -1};
 }
 
+/* From -1 to 1, a hash of name and index (FNV-1a, then three rounds of mixing):
+ * weights that a test and its script in tools/ share without writing them. */
+static inline double golden_formula(const char *name, int64_t i)
+{
+    uint32_t h = 2166136261u;
+    for (; *name; name++)
+        h = (h ^ (unsigned char)*name) * 16777619u;
+    uint32_t z = h + (uint32_t)i * 0x9E3779B9u;
+    z = (z ^ z >> 16) * 0x85EBCA6Bu;
+    z = (z ^ z >> 13) * 0xC2B2AE35u;
+    z ^= z >> 16;
+    return (double)z / 2147483648.0 - 1;
+}
+
 #endif

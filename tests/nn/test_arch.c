@@ -101,24 +101,11 @@ static void as_many_parameters_as_published(void **state)
 
 /* ---- numbers ---- */
 
-/* The formula of the script: from -1 to 1, a hash of name and index. */
-static double number(const char *name, int64_t i)
-{
-    uint32_t h = 2166136261u;
-    for (; *name; name++)
-        h = (h ^ (unsigned char)*name) * 16777619u;
-    uint32_t z = h + (uint32_t)i * 0x9E3779B9u;
-    z = (z ^ z >> 16) * 0x85EBCA6Bu;
-    z = (z ^ z >> 13) * 0xC2B2AE35u;
-    z ^= z >> 16;
-    return (double)z / 2147483648.0 - 1;
-}
-
 static double initial(const fv_param *p, int64_t i)
 {
     const char *slash = strrchr(p->name, '/');
     const char *kind = slash ? slash + 1 : p->name;
-    double u = number(p->name, i);
+    double u = golden_formula(p->name, i);
     double fan_in = (double)p->count / (double)p->dim[p->ndim - 1];
     if (strcmp(kind, "weight") == 0)
         return sqrt(6 / fan_in) * u;
@@ -194,7 +181,7 @@ static void fill(trial *t, fv_val v, const char *name)
 {
     fv_tensor to = fv_plan_at(t->plan, v);
     for (int64_t i = 0; i < fv_count(to); i++)
-        put(t, to.data, i, number(name, i));
+        put(t, to.data, i, golden_formula(name, i));
 }
 
 static void near(const trial *t, const char *what, double found,
@@ -225,7 +212,7 @@ static void compare(const trial *t, const char *array, const char *probe,
     for (int64_t i = 0; i < count; i++) {
         double a = get(t, v, from + i);
         length += a * a;
-        product += a * number(probe, i);
+        product += a * golden_formula(probe, i);
     }
     near(t, array, sqrt(length), e[0], scale);
     near(t, array, product, e[1], scale);

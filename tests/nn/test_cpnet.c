@@ -46,24 +46,11 @@ static void network_free(network *n)
     fv_config_free(ctx, n->config);
 }
 
-/* As formula() in the script. */
-static double formula(const char *name, int64_t i)
-{
-    uint32_t h = 2166136261u;
-    for (; *name; name++)
-        h = (h ^ (unsigned char)*name) * 16777619u;
-    uint32_t z = h + (uint32_t)i * 0x9E3779B9u;
-    z = (z ^ z >> 16) * 0x85EBCA6Bu;
-    z = (z ^ z >> 13) * 0xC2B2AE35u;
-    z ^= z >> 16;
-    return (double)z / 2147483648.0 - 1;
-}
-
 /* As number() in the script. */
 static double number(const fv_param *p, int64_t i)
 {
     const char *kind = strrchr(p->name, '/') + 1;
-    double u = formula(p->name, i);
+    double u = golden_formula(p->name, i);
     if (strcmp(kind, "weight") == 0)
         return sqrt(3 / ((double)p->count / p->dim[p->ndim - 1])) * u;
     if (strcmp(kind, "scale") == 0 || strcmp(kind, "var") == 0)
@@ -97,7 +84,7 @@ static void compare_layer(const char *name, fv_tensor y)
     for (int64_t i = 0; i < fv_count(y); i++) {
         double v = ((float *)y.data)[i];
         square += v * v;
-        sum += v * formula(name, i);
+        sum += v * golden_formula(name, i);
     }
     near(name, sqrt(square), want[0], want[0]);
     near(name, sum, want[1], want[0]);
