@@ -44,8 +44,7 @@ static fv_status save_residual(job *j, const char *path)
     fv_ctx *ctx = j->c->ctx;
     fv_image *rest;
     const fv_image *im = j->before;
-    FV_TRY(fv_image_new(ctx, FV_F32, im->axes, im->pixels.dim, &rest));
-    memcpy(rest->pitch, im->pitch, sizeof im->pitch);
+    FV_TRY(stack_blank(j->c, im, &rest));
     fv_status status = fv_copy(ctx, im->pixels, rest->pixels);
     float *x = rest->pixels.data;
     const float *y = j->good->pixels.data;

@@ -103,6 +103,14 @@ static fv_status measured(cli *c, const char *path, fv_tensor *out)
     return status;
 }
 
+fv_optics psf_optics(fv_optics o, const fv_image *im)
+{
+    for (int i = 0; i < 3; i++)
+        if (!(o.pitch[i] > 0))
+            o.pitch[i] = im->pitch[i];
+    return o;
+}
+
 fv_status psf_make(cli *c, const char *spec, const fv_optics *optics,
                    bool volume, fv_tensor *out)
 {

@@ -10,6 +10,9 @@
     "point spread function: gaussian:SIGMA or gaussian:Z,Y,X (px), airy, " \
     "gibson-lanni, or an image file"
 
+/* Optics with the pitch of the image along the axes where `o` has none. */
+fv_optics psf_optics(fv_optics o, const fv_image *im);
+
 /*
  * `spec` as above into a new tensor, (Y,X) or (Z,Y,X); Gibson-Lanni is a volume
  * when `volume`. Light and glass come from `optics`, the pitch too (FV_EINVAL

@@ -209,16 +209,14 @@ fv_status restore_filter_check(cli *c, const restore_args *o)
 
 /* ---- over an image ---- */
 
-static fv_optics optics_of(const restore_args *o, const fv_image *im)
+static fv_optics optics_of(const restore_args *o)
 {
     return (fv_optics){.wavelength = o->wavelength,
                        .na = o->na,
                        .index = o->index,
                        .index_sample = o->index_sample,
                        .depth = o->depth,
-                       .pitch = {o->pitch_z > 0 ? o->pitch_z : im->pitch[0],
-                                 o->pitch > 0 ? o->pitch : im->pitch[1],
-                                 o->pitch > 0 ? o->pitch : im->pitch[2]}};
+                       .pitch = {o->pitch_z, o->pitch, o->pitch}};
 }
 
 /* Works on a dense copy, which methods may spoil when they fail. */
@@ -245,7 +243,7 @@ fv_status restore_filter(cli *c, const restore_args *o, const char *path,
     bool deep = strchr(im->axes, 'Z') != NULL, volume = deep && o->volume;
     part p = {.c = c, .o = o, .path = path, .psf = {.ndim = -1}};
     if (methods[method].psf) {
-        fv_optics optics = optics_of(o, im);
+        fv_optics optics = psf_optics(optics_of(o), im);
         FV_TRY(psf_make(c, o->psf, &optics, deep, &p.psf));
         volume = p.psf.ndim == 3;
     }

@@ -1,6 +1,7 @@
 /* A whole image restored, plane by plane, with its metadata. */
 #include "picture.h"
 #include "restorer.h"
+#include "stack.h"
 #include "tell.h"
 
 #include <string.h>
@@ -24,17 +25,6 @@ static fv_tensor view_of(const fv_image *im, int64_t t, int64_t z)
     }
     v.data = (float *)v.data + at;
     return v;
-}
-
-static fv_status blank_like(fv_ctx *ctx, const fv_image *im, fv_image **out)
-{
-    fv_image *like;
-    FV_TRY(fv_image_new(ctx, FV_F32, im->axes, im->pixels.dim, &like));
-    memcpy(like->pitch, im->pitch, sizeof im->pitch);
-    for (int i = 0; i < im->channels && i < like->channels; i++)
-        memcpy(like->name[i], im->name[i], sizeof im->name[i]);
-    *out = like;
-    return FV_OK;
 }
 
 static fv_status restore_plane(restorer *r, const fv_image *im, int64_t t,
@@ -76,9 +66,9 @@ fv_status restore_image(restorer *r, const char *path, const fv_image *im,
                         fv_image **restored, fv_image **uncertainty)
 {
     fv_image *good = NULL, *scale = NULL;
-    fv_status status = blank_like(r->c->ctx, im, &good);
+    fv_status status = stack_blank(r->c, im, &good);
     if (status == FV_OK && r->uncertain)
-        status = blank_like(r->c->ctx, im, &scale);
+        status = stack_blank(r->c, im, &scale);
     if (status == FV_OK)
         status = restore_planes(r, path, im, good, scale);
     if (status != FV_OK) {

@@ -18,6 +18,11 @@ static fv_status new_like(cli *c, const fv_image *im, fv_dtype dtype,
     return FV_OK;
 }
 
+fv_status stack_blank(cli *c, const fv_image *im, fv_image **out)
+{
+    return new_like(c, im, FV_F32, im->pixels.dim, out);
+}
+
 static void clear_nonfinite(cli *c, const char *path, fv_image *im)
 {
     float *v = im->pixels.data;
@@ -36,7 +41,7 @@ fv_status stack_copy(cli *c, const char *path, const fv_image *im,
                      fv_image **out)
 {
     fv_image *f;
-    FV_TRY(new_like(c, im, FV_F32, im->pixels.dim, &f));
+    FV_TRY(stack_blank(c, im, &f));
     fv_status status = fv_copy(c->ctx, im->pixels, f->pixels);
     if (status != FV_OK) {
         fv_image_free(c->ctx, f);

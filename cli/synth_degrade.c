@@ -16,16 +16,14 @@ typedef struct work {
     fv_tensor psf;
 } work;
 
-static fv_optics optics_of(const synth_args *o, const fv_image *im)
+static fv_optics optics_of(const synth_args *o)
 {
     return (fv_optics){.wavelength = o->wavelength,
                        .na = o->na,
                        .index = o->index,
                        .index_sample = o->index_sample,
                        .depth = o->depth,
-                       .pitch = {o->pitch_z > 0 ? o->pitch_z : im->pitch[0],
-                                 o->pitch > 0 ? o->pitch : im->pitch[1],
-                                 o->pitch > 0 ? o->pitch : im->pitch[2]}};
+                       .pitch = {o->pitch_z, o->pitch, o->pitch}};
 }
 
 /* The brightest pixel of all parts gives `photons`. */
@@ -89,7 +87,7 @@ static fv_status make(work *w, const char *path, size_t index)
     FV_TRY(stack_read(w->c, path, &w->object));
     bool volume = strchr(w->object->axes, 'Z') != NULL;
     if (w->o->psf) {
-        fv_optics optics = optics_of(w->o, w->object);
+        fv_optics optics = psf_optics(optics_of(w->o), w->object);
         FV_TRY(psf_make(w->c, w->o->psf, &optics, volume, &w->psf));
     }
     FV_TRY(make_images(w));
