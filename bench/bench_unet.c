@@ -7,12 +7,9 @@
  * the milliseconds it took, of the clock and of all threads together, so that
  * a peer can be measured in between.
  */
-#include <fovea/fovea.h>
+#include "bench.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { REPEATS = 99, OUT = 3 };
 
@@ -31,20 +28,6 @@ typedef struct net {
     size_t n;
     int64_t step;
 } net;
-
-typedef struct times {
-    double wall, cpu; /* ms */
-} times;
-
-static fv_ctx *ctx;
-
-static void need(fv_status status)
-{
-    if (status == FV_OK)
-        return;
-    fprintf(stderr, "bench_unet: %s\n", fv_message(ctx));
-    exit(1);
-}
 
 static fv_val convolve(fv_graph *g, const char *name, fv_val x, int channels)
 {
@@ -131,18 +114,10 @@ static void close_net(net *s)
     free(s->w);
 }
 
-static double clock_ms(clockid_t which)
-{
-    struct timespec t;
-    clock_gettime(which, &t);
-    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
-}
-
 /* One step or one inference. */
 static times run(net *s, int train)
 {
-    double wall = clock_ms(CLOCK_MONOTONIC);
-    double cpu = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
+    times start = now();
     if (train)
         memset(s->w + s->n, 0, s->n * sizeof *s->w);
     need(fv_plan_run(ctx, s->plan));
@@ -152,8 +127,7 @@ static times run(net *s, int train)
         need(fv_optim_step(ctx, s->g, &adam, ++s->step, s->w, s->w + s->n,
                            s->w + 2 * s->n, s->w + 3 * s->n, NULL));
     }
-    return (times){clock_ms(CLOCK_MONOTONIC) - wall,
-                   clock_ms(CLOCK_PROCESS_CPUTIME_ID) - cpu};
+    return since(start);
 }
 
 static int ascending(const void *a, const void *b)

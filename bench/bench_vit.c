@@ -8,13 +8,10 @@
  * milliseconds of one run, of the clock and of all threads together, so that a
  * peer can be measured in between.
  */
-#include <fovea/fovea.h>
+#include "bench.h"
 
 #include <omp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #if defined __x86_64__ && defined __GNUC__
 #include <immintrin.h>
@@ -33,20 +30,6 @@ typedef struct net {
     fv_val x, y;
     float *w;
 } net;
-
-typedef struct times {
-    double wall, cpu; /* ms */
-} times;
-
-static fv_ctx *ctx;
-
-static void need(fv_status status)
-{
-    if (status == FV_OK)
-        return;
-    fprintf(stderr, "bench_vit: %s\n", fv_message(ctx));
-    exit(1);
-}
 
 /* The block of src/nn/arch/transformer.c. */
 static fv_val block(fv_graph *g, fv_val x, int heads)
@@ -97,20 +80,11 @@ static void close_net(net *s)
     free(s->w);
 }
 
-static double clock_ms(clockid_t which)
-{
-    struct timespec t;
-    clock_gettime(which, &t);
-    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
-}
-
 static times run(net *s)
 {
-    double wall = clock_ms(CLOCK_MONOTONIC);
-    double cpu = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
+    times start = now();
     need(fv_plan_run(ctx, s->plan));
-    return (times){clock_ms(CLOCK_MONOTONIC) - wall,
-                   clock_ms(CLOCK_PROCESS_CPUTIME_ID) - cpu};
+    return since(start);
 }
 
 /* ---- what the machine can do ---- */

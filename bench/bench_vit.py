@@ -10,14 +10,13 @@ in f32 and bf16, in turns on the same machine; prints medians and ratios.
 for a machine that is busy with other things.
 """
 import argparse
-import os
-import statistics
-import subprocess
 import time
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+import turns
 
 
 class Block(nn.Module):
@@ -63,21 +62,6 @@ class Torch:
                 1e3 * (time.process_time() - cpu))
 
 
-class Fovea:
-    def __init__(self, o):
-        command = [o.program, "--ask"]
-        for name in ("width", "tokens", "heads", "depth", "threads"):
-            command += ["--" + name, str(getattr(o, name))]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
-        self.parameters = int(self.process.stdout.readline().split()[0])
-
-    def __call__(self, what):
-        self.process.stdin.write(what + "\n")
-        self.process.stdin.flush()
-        return tuple(map(float, self.process.stdout.readline().split()))
-
-
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     p.add_argument("program")
@@ -86,28 +70,16 @@ def main():
         p.add_argument("--" + name, type=int, default=value)
     p.add_argument("--cpu", action="store_true")
     o = p.parse_args()
-    torch.set_num_threads(o.threads)
-    os.environ["OMP_NUM_THREADS"] = str(o.threads)
-    if o.cpu:
-        os.environ["OMP_WAIT_POLICY"] = "passive"
-
-    sides = {"fovea": Fovea(o), "torch": Torch(o)}
-    for name, side in sides.items():
-        print(f"# {name}: {side.parameters} parameters")
-    print(f"# torch {torch.__version__}, {o.threads} threads, "
-          f"{'time of all threads' if o.cpu else 'time of the clock'}")
+    turns.set_threads(torch, o.threads, o.cpu)
+    options = {name: getattr(o, name) for name in
+               ("width", "tokens", "heads", "depth", "threads")}
+    sides = {"fovea": turns.Fovea(o.program, options), "torch": Torch(o)}
+    turns.show_sides(sides, torch, o.threads, o.cpu)
     for what in ("f32", "bf16"):
-        times = {name: [] for name in sides}
-        for name in sides:
-            sides[name](what)
-        for _ in range(o.repeats):
-            for name in sides:
-                times[name].append(sides[name](what)[1 if o.cpu else 0])
-        middle = {name: statistics.median(t) for name, t in times.items()}
+        middle, ratios = turns.compare(sides, what, o.repeats, o.cpu)
         if not middle["fovea"]:
             print(f"{what}\tnot possible here")
             continue
-        ratios = sorted(b / a for a, b in zip(times["fovea"], times["torch"]))
         print(f"{what}\tfovea {middle['fovea'] / o.depth:.1f} ms a block\t"
               f"torch {middle['torch'] / o.depth:.1f} ms\t"
               f"ratio {middle['torch'] / middle['fovea']:.2f} "
