@@ -34,7 +34,8 @@ typedef struct fv_train_options {
     int flip, rotate;
     double scale_min, scale_max, elastic, intensity, noise, blur, invert;
     double foreground; /* share of crops centered on an object              */
-    double touching;   /* extra weight of pixels between touching objects   */
+    double by_area;  /* images are drawn by this power of their area; 0: alike*/
+    double touching; /* extra weight of pixels between touching objects   */
     /* restoration */
     const char *method; /* care, n2n, n2v, n2v2                            */
     double blind_share; /* of pixels hidden from the network, percent       */

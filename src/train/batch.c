@@ -21,6 +21,21 @@ static fv_augment augment_of(const fv_train_options *o)
                         .foreground = o->foreground};
 }
 
+static fv_status make_passes(fv_ctx *ctx, fvi_batch *b, double power)
+{
+    double *area = fvi_calloc(ctx, (size_t)b->count, sizeof *area);
+    if (!area)
+        return FV_ENOMEM;
+    for (int64_t i = 0; i < b->count; i++) {
+        const int64_t *dim = b->pairs[i].plane.dim;
+        area[i] = (double)dim[0] * (double)dim[1];
+    }
+    fv_status status =
+        fvi_passes_new(ctx, area, b->count, power, b->seed, &b->passes);
+    fvi_free(ctx, area);
+    return status;
+}
+
 fv_status fvi_batch_open(fvi_run *r)
 {
     const fv_train_options *o = &r->o;
@@ -32,15 +47,14 @@ fv_status fvi_batch_open(fvi_run *r)
                      .seed = (uint64_t)o->seed,
                      .size = o->batch,
                      .side = o->crop,
-                     .channels = o->channels,
-                     .pass = -1};
+                     .channels = o->channels};
     size_t n = (size_t)b->size, area = (size_t)(b->side * b->side);
     size_t scratch = (size_t)fvi_augment_scratch(b->side, b->channels);
     b->labels = fvi_calloc(r->ctx, n * area, sizeof *b->labels);
     b->scratch = fvi_calloc(r->ctx, n * scratch, sizeof *b->scratch);
-    b->order = fvi_calloc(r->ctx, (size_t)b->count + 1, sizeof *b->order);
-    if (!b->labels || !b->scratch || !b->order)
+    if (!b->labels || !b->scratch)
         return FV_ENOMEM;
+    FV_TRY(make_passes(r->ctx, b, o->by_area));
     return r->task->begin ? r->task->begin(r) : FV_OK;
 }
 
@@ -51,7 +65,7 @@ void fvi_batch_close(fvi_run *r)
         b->task->end(r);
     fvi_free(r->ctx, b->labels);
     fvi_free(r->ctx, b->scratch);
-    fvi_free(r->ctx, b->order);
+    fvi_passes_free(r->ctx, &b->passes);
     *b = (fvi_batch){0};
 }
 
@@ -100,25 +114,9 @@ void fvi_share_equally(const int64_t dim[2], fv_tensor weight)
 
 /* ---- filling ---- */
 
-/* Fisher & Yates; a pass shows every pair once. */
-static void shuffle(fvi_batch *b, int64_t pass)
+static const fv_pair *pick(fvi_batch *b, int64_t at)
 {
-    fvi_rng r = fvi_rng_new(b->seed ^ fvi_hash_text("order"), (uint64_t)pass);
-    for (int64_t i = 0; i < b->count; i++)
-        b->order[i] = i;
-    for (int64_t i = b->count - 1; i > 0; i--) {
-        int64_t k = fvi_rng_below(&r, i + 1), keep = b->order[i];
-        b->order[i] = b->order[k];
-        b->order[k] = keep;
-    }
-    b->pass = pass;
-}
-
-static const fv_pair *pick(fvi_batch *b, int64_t number)
-{
-    if (number / b->count != b->pass)
-        shuffle(b, number / b->count);
-    return &b->pairs[b->order[number % b->count]];
+    return &b->pairs[fvi_passes_pick(&b->passes, at)];
 }
 
 static void fill_ones(fv_tensor t)

@@ -61,7 +61,7 @@ const fv_field fv_train_fields[] = {
             "share of the learning rate left at the end of a cosine"),
     FV_INT(T, epochs, 100, 1, 1e6, "epochs", "length of the run"),
     FV_INT(T, steps, 0, 0, 1e9, "batches",
-           "per epoch; 0: every image once, at least 25"),
+           "per epoch; 0: one crop per image, at least 25"),
     FV_INT(T, batch, 4, 1, 4096, "crops", "per step"),
     FV_INT(T, crop, 256, 8, 4096, "px", "side of a crop"),
     FV_INT(T, warmup, 50, 0, 1e9, "steps", "of rising learning rate"),
@@ -87,6 +87,9 @@ const fv_field fv_train_fields[] = {
     FV_REAL(T, blur, 1, 0, 16, "px", "largest sigma of blur"),
     FV_REAL(T, invert, 0, 0, 1, "", "share of crops made negative"),
     FV_REAL(T, foreground, 0.3, 0, 1, "", "share of crops around an object"),
+    FV_REAL(T, by_area, 0, 0, 1, "",
+            "power of its area by which an image is shown more often than the "
+            "middle one; 0: all alike"),
     FV_CHOICE(T, method, "care", "care|n2n|n2v|n2v2",
               "restore: from clean targets; from a second noisy shot; from "
               "noisy images alone by blind spots; n2v2: with medians"),

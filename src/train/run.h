@@ -8,6 +8,7 @@
 #include "fovea/model.h"
 #include "fovea/train.h"
 #include "train/data.h"
+#include "train/passes.h"
 
 #include <jansson.h>
 
@@ -31,10 +32,10 @@ typedef struct fvi_batch {
     fv_augment augment;
     uint64_t seed;
     int64_t size, side, channels;
-    uint32_t *labels;     /* size crops */
-    float *scratch;       /* size times fvi_augment_scratch */
-    int64_t *order, pass; /* the shuffled pairs of one pass over them */
-    void *own;            /* of the task: begin makes it, end frees it */
+    uint32_t *labels;  /* size crops */
+    float *scratch;    /* size times fvi_augment_scratch */
+    fvi_passes passes; /* over the pairs */
+    void *own;         /* of the task: begin makes it, end frees it */
 } fvi_batch;
 
 /* The three inputs of a plan to fill: image, target and weight. */
