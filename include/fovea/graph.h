@@ -193,6 +193,9 @@ FV_API fv_val fv_add_positions(fv_graph *g, const char *name, fv_val x);
  * Source: Touvron et al. 2021 (arXiv:2103.17239), equation 4. */
 FV_API fv_val fv_layer_scale(fv_graph *g, const char *name, fv_val x,
                              float start);
+
+/* ---- normalisation without parameters ---- */
+
 /*
  * y[...,c] = x[...,c] / (k + alpha * sum of x[...,j]^2)^beta
  *   over the channels |j - c| <= size/2 there are; `size` is odd.
@@ -312,7 +315,8 @@ FV_API void fv_params_init(const fv_graph *g, uint64_t seed, float *params);
 /*
  * Receptive field of `v` with respect to `input`, along each spatial axis:
  * how many input positions one output element can see (rounded up over output
- * positions). Returns 0 on success, FV_EINVAL when v does not depend on input.
+ * positions). `size` receives one number per spatial axis, the rest are 0.
+ * FV_EINVAL when v does not depend on input.
  */
 FV_NODISCARD FV_API fv_status fv_receptive_field(fv_ctx *ctx, const fv_graph *g,
                                                  fv_val input, fv_val v,

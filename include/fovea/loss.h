@@ -92,6 +92,7 @@ FV_API fv_val fv_loss_ms_ssim(fv_graph *g, fv_val pred, fv_val target,
  * Fourier transforms over H and W divided by sqrt(H W): how sharp, not where.
  * pred and target (N,H,W,C). Costs H W (H + W) per channel: for crops. */
 FV_API fv_val fv_loss_fourier(fv_graph *g, fv_val pred, fv_val target);
+
 /*
  * For maps of stars: channel 0 of pred is the logit z of the probability p in
  * channel 0 of target, the others are distances d and t along rays.

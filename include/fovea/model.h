@@ -8,7 +8,7 @@
 
 FV_C_BEGIN
 
-/* Most channels of a picture that a model normalises by mean and deviation. */
+/* Most channels of a picture that a model takes. */
 enum { FV_MAX_CHANNELS = 64 };
 
 /*
@@ -82,7 +82,7 @@ FV_NODISCARD FV_API fv_status fv_model_write(fv_ctx *ctx, const char *path,
 
 /* Runs the stored check input; `*error` is the largest absolute difference
  * from the stored output over its largest absolute value. FV_ENOTSUP when the
- * file has none. */
+ * file has none. `backend` as in fv_plan_options; NULL: the fastest. */
 FV_NODISCARD FV_API fv_status fv_model_check(fv_ctx *ctx, const fv_model *m,
                                              const char *backend,
                                              double *error);
@@ -101,8 +101,9 @@ FV_API void fv_text_free(fv_ctx *ctx, char *text);
 /* ---- running a model on pictures of any size ---- */
 
 typedef struct fv_predict_options {
-    int tile;        /* side of a tile, px; 0: chosen by memory (512)       */
-    int overlap;     /* shared by neighbors, px; 0: the receptive field/2   */
+    int tile;        /* side of a tile, px; 0: by memory, at most 512       */
+    int overlap;     /* shared by neighbors, px; 0: the receptive field,
+                        at most 192                                         */
     double diameter; /* of the objects in this image, px; 0: as trained     */
     const char *backend;
     fv_precision precision; /* as in fv_plan_options                        */

@@ -75,6 +75,7 @@ typedef struct fv_schedule {
     int patience;  /* FV_LR_PLATEAU: epochs without a better validation   */
 } fv_schedule;
 
+/* "constant", "step", "cosine", "restart", "plateau". FV_EINVAL. */
 FV_NODISCARD FV_API fv_status fv_schedule_find(fv_ctx *ctx, const char *name,
                                                fv_schedule_kind *out);
 /* For FV_LR_PLATEAU `drops` is how often the trainer has reduced so far: the

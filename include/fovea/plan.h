@@ -51,7 +51,7 @@ FV_API void fv_plan_free(fv_plan *p); /* NULL is fine */
 FV_NODISCARD FV_API fv_status fv_plan_run(fv_ctx *ctx, fv_plan *p);
 
 /* Adds d(loss)/d(param) into `grads`; `loss` is a scalar output. Call once
- * after each fv_plan_run of a FV_TRAIN plan. */
+ * after each fv_plan_run of a FV_TRAIN plan. FV_EINVAL, FV_ECANCEL. */
 FV_NODISCARD FV_API fv_status fv_plan_backward(fv_ctx *ctx, fv_plan *p,
                                                fv_val loss);
 

@@ -28,7 +28,9 @@ typedef enum fv_target {
     FV_TARGET_COUNT
 } fv_target;
 
+/* "cell", "boundary" ...; "unknown" for any other number. Never NULL. */
 FV_API const char *fv_target_name(fv_target t);
+/* FV_EINVAL: the sentence lists the names. */
 FV_NODISCARD FV_API fv_status fv_target_find(fv_ctx *ctx, const char *name,
                                              fv_target *out);
 /* Channels of the network's answer, and of the truth that `fv_target_fill`
@@ -72,7 +74,9 @@ FV_API fv_decode_options fv_decode_default(void);
 /*
  * Maps f32 (H,W,K) of raw network outputs -> labels u32 (H,W), dense 1..count
  * in raster order of first pixel. 4-connected objects. NaN counts as
- * background. `labels` is the caller's. FV_ESHAPE, FV_ENOMEM.
+ * background. `labels` is the caller's; its numbers are undefined after a
+ * failure. FV_ESHAPE, FV_EINVAL (a target or threshold that is none; what
+ * fv_star_decode refuses), FV_ENOMEM, FV_ECANCEL (stars and flows).
  *   cell      sigmoid >= threshold, connected components
  *   boundary  watershed of P(inside), blurred by 1 px, from its maxima that
  *             rise at least `seed`, inside P(inside) + P(boundary) >=
@@ -89,9 +93,10 @@ FV_NODISCARD FV_API fv_status fv_decode(fv_ctx *ctx, fv_target t,
                                         fv_tensor maps, fv_decode_options o,
                                         fv_tensor labels, int64_t *count);
 
-/* ---- building blocks, usable alone ---- */
+/* ---- building blocks, usable alone; FV_ESHAPE, FV_EINVAL, FV_ENOMEM ---- */
 
-/* Components of mask u8 (H,W) != 0, connectivity 4 or 8. */
+/* Components of mask u8 (H,W) != 0 -> labels u32 (H,W), 1..count in raster
+ * order of first pixel; connectivity 4 or 8. */
 FV_NODISCARD FV_API fv_status fv_connected_components(fv_ctx *ctx,
                                                       fv_tensor mask,
                                                       int connectivity,
@@ -138,27 +143,31 @@ typedef struct fv_object {
     double orientation;  /* radians, between the row axis and the major axis */
 } fv_object;
 
-/* The objects of labels u32 (H,W), by rising label. `intensity` f32 (H,W,C) or
- * {.ndim = -1}; `mean`, `max`, `min` receive count*C numbers each, as one
- * block `*intensities` of count x C x 3 (mean, min, max). The caller frees
- * both with fv_objects_free. */
+/* The objects of an image, by rising label. */
 typedef struct fv_objects {
     int64_t count;
     fv_object *object;
     int channels;
     double *intensities; /* count x channels x {mean, min, max}, or NULL */
 } fv_objects;
+
+/* Measures labels u32 (H,W), any numbers; `intensity` is f32 (H,W,C) or
+ * {.ndim = -1} for none. The caller frees `*out` with fv_objects_free.
+ * FV_ESHAPE, FV_EINVAL, FV_ENOMEM. */
 FV_NODISCARD FV_API fv_status fv_measure(fv_ctx *ctx, fv_tensor labels,
                                          fv_tensor intensity, fv_objects *out);
 FV_API void fv_objects_free(fv_ctx *ctx, fv_objects *o);
 
-/* ---- what other programs read (all written all-or-nothing; FV_EIO) ---- */
+/* ---- what other programs read ----
+ * All or nothing: a failed write leaves no file. FV_EIO, FV_ENOMEM, and
+ * FV_ESHAPE where tensors do not fit. */
 
 /* Comma-separated table with skimage's names: label, area, centroid-0,
  * centroid-1, bbox-0..3, eccentricity, solidity, perimeter,
  * axis_major_length, axis_minor_length, orientation, intensity_mean-K,
- * intensity_max-K, intensity_min-K; with a known pitch also area_um2,
- * centroid_um-0, centroid_um-1, perimeter_um. */
+ * intensity_max-K, intensity_min-K; with a known `pitch` (um along z, y, x;
+ * NULL or 0: unknown) also area_um2, centroid_um-0, centroid_um-1,
+ * perimeter_um. */
 FV_NODISCARD FV_API fv_status fv_objects_write_csv(fv_ctx *ctx,
                                                    const char *path,
                                                    const fv_objects *o,
@@ -169,8 +178,8 @@ FV_NODISCARD FV_API fv_status fv_rois_write(fv_ctx *ctx, const char *path,
 /* GeoJSON FeatureCollection of polygons, as QuPath imports (pixels). */
 FV_NODISCARD FV_API fv_status fv_geojson_write(fv_ctx *ctx, const char *path,
                                                fv_tensor labels);
-/* The image (percentiles 1..99.8 to gray) with outlines of objects in colors
- * that differ between neighbors; PNG, RGB. */
+/* `plane` f32 (H,W,C) (percentiles 1..99.8 to gray) with outlines of `labels`
+ * u32 (H,W) in colors that differ between neighbors; PNG, RGB. */
 FV_NODISCARD FV_API fv_status fv_overlay_write(fv_ctx *ctx, const char *path,
                                                fv_tensor plane,
                                                fv_tensor labels);

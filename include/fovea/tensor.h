@@ -58,7 +58,8 @@ FV_API int fv_is_dense(fv_tensor t);
 /* True when both have the same extents. */
 FV_API int fv_same_shape(fv_tensor a, fv_tensor b);
 
-/* The part of `t` with lo <= index < hi along `axis`. Shares the data. */
+/* The part of `t` with lo <= index < hi along `axis`. Shares the data. Nothing
+ * is checked: 0 <= lo <= hi <= dim[axis]. */
 FV_API fv_tensor fv_slice(fv_tensor t, int axis, int64_t lo, int64_t hi);
 
 /* Copies `from` into `to`: same extents, any strides, any dtypes; numbers are

@@ -94,7 +94,8 @@ typedef struct fv_pair {
 
 /* The thresholds that give `m` the highest mean AP over IoU .5 to .9 on
  * `pairs` (validation images): written into m->decode. `*ap` (may be NULL)
- * receives AP at IoU 0.5, pooled over images, with the chosen thresholds. */
+ * receives AP at IoU 0.5, pooled over images, with the chosen thresholds.
+ * FV_EINVAL, FV_ESHAPE, FV_ENOMEM, FV_ECANCEL. */
 FV_NODISCARD FV_API fv_status fv_tune(fv_ctx *ctx, fv_model *m,
                                       const fv_pair pairs[], int64_t count,
                                       double *ap);
@@ -102,8 +103,8 @@ FV_NODISCARD FV_API fv_status fv_tune(fv_ctx *ctx, fv_model *m,
 /* Pairs images with labels: the same stem in `labels`, or stem_masks /
  * stem_labels in either folder. FV_EINVAL names the first image without
  * labels; FV_ESHAPE one whose sizes differ. `channels` 0: as the images.
- * Planes are normalised with `percentile`. The caller frees with
- * fv_pairs_free. */
+ * Planes are normalised with `percentile` (low, high). FV_EIO, FV_EFORMAT,
+ * FV_ENOMEM. The caller frees with fv_pairs_free. */
 FV_NODISCARD FV_API fv_status fv_pairs_read(fv_ctx *ctx, const char *images,
                                             const char *labels, int channels,
                                             const double percentile[2],
