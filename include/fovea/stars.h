@@ -67,8 +67,9 @@ FV_API void fv_stars_free(fv_ctx *ctx, fv_stars *s);
  * Number k is the k-th most probable; one that is hidden leaves a gap.
  * A center with a number that is not finite is none. Distances are at least
  * 0.001 px and at most 100,000 px. `stars` may be NULL; else the caller frees
- * it with fv_stars_free. FV_ESHAPE, FV_EINVAL (options; more than 2^26 pairs
- * of stars that have to be compared in full), FV_ENOMEM, FV_ECANCEL.
+ * it with fv_stars_free. FV_ESHAPE, FV_EINVAL (options; stars that overlap so
+ * much that each would be compared with thousands of others), FV_ENOMEM,
+ * FV_ECANCEL.
  */
 FV_NODISCARD FV_API fv_status fv_star_decode(fv_ctx *ctx, fv_tensor maps,
                                              fv_star_options o,

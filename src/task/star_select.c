@@ -15,7 +15,12 @@ enum {
     LARGEST_BLOCK = 1 << 14,
     SAMPLES = 1024, /* stars that decide about the size of the buckets */
 };
-static const int64_t most_pairs = INT64_C(1) << 26;
+
+/* Work is counted in looks at a bucket or at a kept star. A network's maps take
+ * some ten looks per center; maps made to be slow are given up. */
+static const int64_t free_work = INT64_C(1) << 28;
+static const int64_t work_per_center = 1 << 14;
+static const int64_t heavy = 1 << 26; /* of one block */
 
 /* Bucket b lists the kept stars whose boxes touch it: entry[head[b]], and on
  * through `next`; -1 ends. */
@@ -36,7 +41,8 @@ typedef struct selection {
     int64_t used, room;
     fvi_star *block; /* LARGEST_BLOCK */
     bool *dropped;   /* the same      */
-    int64_t pairs;   /* compared in full so far */
+    int64_t work;
+    int64_t full; /* what comparing two stars in full counts */
 } selection;
 
 static int64_t bucket(double at, double side, int64_t n)
@@ -68,7 +74,7 @@ static fvi_star star_in(const selection *s, uint32_t cell, fvi_corners *p)
 /* Is the common area more than the allowed share of the smaller one? Bounds
  * decide for most pairs. */
 static bool too_much(const selection *s, const fvi_star *a, const fvi_star *b,
-                     const fvi_corners *pb, int64_t *pairs)
+                     const fvi_corners *pb, int64_t *work)
 {
     double least, most, smaller = a->area < b->area ? a->area : b->area;
     double allowed = s->m->o.overlap * (smaller + 1e-10);
@@ -80,7 +86,7 @@ static bool too_much(const selection *s, const fvi_star *a, const fvi_star *b,
     if (most + doubt <= allowed || most == 0)
         return false;
     fvi_corners pa;
-    ++*pairs;
+    *work += s->full;
     fvi_star_corners(s->m, a->cell, s->m->o.truncate, &pa);
     return fvi_star_intersection(&pa, pb) > allowed + doubt;
 }
@@ -88,19 +94,21 @@ static bool too_much(const selection *s, const fvi_star *a, const fvi_star *b,
 /* True when a kept star from number `from` on overlaps `a` too much. A pair
  * that shares buckets is looked at in the first of them only. */
 static bool overlapped(const selection *s, const fvi_star *a,
-                       const fvi_corners *p, int64_t from, int64_t *pairs)
+                       const fvi_corners *p, int64_t from, int64_t *work)
 {
     range r = touched(s, a);
     for (int64_t y = r.y0; y <= r.y1; y++)
         for (int64_t x = r.x0; x <= r.x1; x++) {
             int32_t e = s->head[y * s->columns + x];
+            ++*work;
             for (; e >= 0 && s->entries[e].star >= from;
                  e = s->entries[e].next) {
                 const fvi_star *b = &s->kept->star[s->entries[e].star];
+                ++*work;
                 range q = touched(s, b);
                 bool first = y == (q.y0 > r.y0 ? q.y0 : r.y0) &&
                              x == (q.x0 > r.x0 ? q.x0 : r.x0);
-                if (first && too_much(s, b, a, p, pairs))
+                if (first && too_much(s, b, a, p, work))
                     return true;
             }
         }
@@ -139,6 +147,7 @@ static fv_status keep(selection *s, const fvi_star *a)
         l->room = room;
     }
     range r = touched(s, a);
+    s->work += (r.y1 - r.y0 + 1) * (r.x1 - r.x0 + 1);
     for (int64_t y = r.y0; y <= r.y1; y++)
         for (int64_t x = r.x0; x <= r.x1; x++)
             FV_TRY(enter(s, y * s->columns + x, l->count));
@@ -149,15 +158,25 @@ static fv_status keep(selection *s, const fvi_star *a)
 static void compare_block(selection *s, int64_t from, int64_t n)
 {
     int threads = fvi_team(s->ctx, n * 64);
-    int64_t pairs = 0;
+    int64_t work = 0;
 #pragma omp parallel for schedule(dynamic, 16) num_threads(threads) \
-    reduction(+ : pairs)
+    reduction(+ : work)
     for (int64_t i = 0; i < n; i++) {
         fvi_corners p;
         s->block[i] = star_in(s, s->cell[from + i], &p);
-        s->dropped[i] = overlapped(s, &s->block[i], &p, 0, &pairs);
+        s->dropped[i] = overlapped(s, &s->block[i], &p, 0, &work);
     }
-    s->pairs += pairs;
+    s->work += work;
+}
+
+static fv_status check_work(const selection *s)
+{
+    if (s->work <= free_work + work_per_center * s->count)
+        return FV_OK;
+    return fvi_fail(s->ctx, FV_EINVAL,
+                    "stars: too many overlap among %lld centers, expected the "
+                    "maps of a trained network or a higher threshold",
+                    (long long)s->count);
 }
 
 static fv_status keep_from_block(selection *s, int64_t n)
@@ -167,8 +186,9 @@ static fv_status keep_from_block(selection *s, int64_t n)
         fvi_corners p;
         if (s->dropped[i])
             continue;
+        FV_TRY(check_work(s));
         fvi_star_corners(s->m, s->block[i].cell, s->m->o.truncate, &p);
-        if (!overlapped(s, &s->block[i], &p, before, &s->pairs))
+        if (!overlapped(s, &s->block[i], &p, before, &s->work))
             FV_TRY(keep(s, &s->block[i]));
     }
     return FV_OK;
@@ -177,36 +197,35 @@ static fv_status keep_from_block(selection *s, int64_t n)
 static fv_status select_all(selection *s)
 {
     int64_t n = FIRST_BLOCK;
-    for (int64_t from = 0; from < s->count; from += n) {
-        n = from < FIRST_BLOCK ? FIRST_BLOCK : from;
-        n = n > LARGEST_BLOCK ? LARGEST_BLOCK : n;
+    for (int64_t from = 0; from < s->count;) {
+        int64_t before = s->work;
         n = n > s->count - from ? s->count - from : n;
         if (fvi_canceled(s->ctx))
             return fvi_fail(s->ctx, FV_ECANCEL, "canceled");
         compare_block(s, from, n);
         FV_TRY(keep_from_block(s, n));
-        if (s->pairs > most_pairs)
-            return fvi_fail(s->ctx, FV_EINVAL,
-                            "stars: more than 2^26 pairs overlap among %lld "
-                            "centers, expected the maps of a trained network "
-                            "or a higher threshold",
-                            (long long)s->count);
+        FV_TRY(check_work(s));
+        from += n;
+        if (s->work - before > heavy)
+            n = n / 2 > FIRST_BLOCK ? n / 2 : FIRST_BLOCK;
+        else
+            n = 2 * n < LARGEST_BLOCK ? 2 * n : LARGEST_BLOCK;
     }
     return FV_OK;
 }
 
-/* Buckets about as large as a star. */
+/* Buckets about as large as a star; a few huge ones do not count. */
 static double usual_side(const selection *s)
 {
-    double sum = 0;
+    float side[SAMPLES];
     int64_t n = s->count < SAMPLES ? s->count : SAMPLES;
     for (int64_t i = 0; i < n; i++) {
         fvi_corners p;
         fvi_star a = star_in(s, s->cell[i * s->count / n], &p);
-        sum += (a.hi[0] - a.lo[0] + a.hi[1] - a.lo[1]) / 2;
+        side[i] = (float)((a.hi[0] - a.lo[0] + a.hi[1] - a.lo[1]) / 2);
     }
-    double side = n ? sum / (double)n : 0;
-    return side < 8 ? 8 : side;
+    double usual = n ? (double)fvi_kth(side, n, n / 4) : 0;
+    return usual < 8 ? 8 : usual;
 }
 
 fv_status fvi_star_select(fv_ctx *ctx, const fvi_star_maps *m,
@@ -215,6 +234,8 @@ fv_status fvi_star_select(fv_ctx *ctx, const fvi_star_maps *m,
 {
     selection s = {
         .ctx = ctx, .m = m, .cell = cell, .count = count, .kept = out};
+    int64_t rays = m->rays.count;
+    s.full = 1 + rays * rays / 4; /* every edge meets every other */
     s.side = usual_side(&s);
     s.rows = (int64_t)((double)(m->t.dim[0] * m->o.grid) / s.side) + 1;
     s.columns = (int64_t)((double)(m->t.dim[1] * m->o.grid) / s.side) + 1;
