@@ -9,7 +9,8 @@ typedef struct check_args {
 static const fv_field options[] = {
     FV_REAL(check_args, tolerance, 1e-3, 0, 1, "",
             "largest difference, relative to the largest answer"),
-    FV_TEXT(check_args, backend, NULL, "ref or onednn; without it the fastest"),
+    FV_TEXT(check_args, backend, NULL,
+            "kernels: ref, onednn or native; without it the fastest"),
     FV_END,
 };
 

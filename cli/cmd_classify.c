@@ -19,7 +19,8 @@ static const fv_field options[] = {
            "give only so many, the most probable first; 0: all"),
     FV_INT(classify_args, channel, 0, 0, 1000, "",
            "channel to use, from 1; 0: all that the model takes"),
-    FV_TEXT(classify_args, backend, NULL, "kernels to use: ref, onednn"),
+    FV_TEXT(classify_args, backend, NULL,
+            "kernels: ref, onednn or native; without it the fastest"),
     FV_END,
 };
 

@@ -368,8 +368,9 @@ const fv_cmd cmd_info = {
     .example = "fovea info nuclei cells.tif",
     .details = "Images: axes, type, pixel pitch and the range of values of "
                "the plane that segment would use; with --noise also gain and "
-               "read noise by the variance over the mean, and the resolution "
-               "by the correlation of every second pixel (never under 4 px). "
+               "read noise, from how the variance grows with the mean, and "
+               "the resolution, from how well every second pixel agrees with "
+               "the others (never under 4 px). "
                "Models: architecture, thresholds and card.",
     .options = options,
     .size = sizeof(info_args),

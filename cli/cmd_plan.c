@@ -17,11 +17,13 @@ static const fv_field options[] = {
     FV_INT(plan_args, tile, 256, 1, 65536, "px",
            "side of the input, rounded up to what the network takes"),
     FV_INT(plan_args, batch, 1, 1, 65536, "", "inputs at a time"),
-    FV_FLAG(plan_args, train, "plan training rather than use"),
+    FV_FLAG(plan_args, train, "plan for training rather than for use"),
     FV_REAL(plan_args, pitch, 0, 0, 1000, "um",
             "pixel pitch, for the receptive field in micrometers"),
-    FV_CHOICE(plan_args, precision, "f32", "f32|bf16", "of products"),
-    FV_TEXT(plan_args, backend, NULL, "ref or onednn; without it the fastest"),
+    FV_CHOICE(plan_args, precision, "f32", "f32|bf16",
+              "numbers to compute products with"),
+    FV_TEXT(plan_args, backend, NULL,
+            "kernels: ref, onednn or native; without it the fastest"),
     FV_END,
 };
 

@@ -16,7 +16,8 @@ static const fv_field options[] = {
            "side of the tiles of large images; 0: by memory"),
     FV_INT(restore_args, overlap, 0, 0, 4096, "px",
            "shared by neighboring tiles; 0: by what the network sees"),
-    FV_TEXT(restore_args, backend, NULL, "kernels to use: ref, onednn"),
+    FV_TEXT(restore_args, backend, NULL,
+            "kernels: ref, onednn or native; without it the fastest"),
     FV_END,
 };
 

@@ -12,10 +12,12 @@ static const fv_field options[] = {
     FV_PATH(tune_args, model, NULL, "model file to tune"),
     FV_PATH(tune_args, images, NULL, "folder of validation images"),
     FV_PATH(tune_args, labels, NULL, "folder of their label images"),
-    FV_PATH(tune_args, output, NULL, "other file to write"),
-    FV_PATH(tune_args, card, NULL, "JSON file that becomes the card"),
+    FV_PATH(tune_args, output, NULL,
+            "file to write; without it the model file itself"),
+    FV_PATH(tune_args, card, NULL,
+            "JSON file that becomes the card of the model"),
     FV_CHOICE(tune_args, weights, "same", "same|f32|bf16|f16",
-              "how weights are stored"),
+              "how weights are stored: as they are, or with 32 or 16 bits"),
     FV_END,
 };
 

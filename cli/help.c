@@ -99,7 +99,8 @@ void help_cmd(FILE *out, const fv_cmd *cmd)
         fputc('\n', out);
         wrap(out, cmd->details, 0, 0);
     }
-    fprintf(out, "\nOptions:\n");
+    if (cmd->options->kind != FV_KIND_END || cmd->shared)
+        fprintf(out, "\nOptions:\n");
     help_fields(out, cmd->options);
     help_fields(out, cmd->shared);
     fprintf(out, "\nFor every verb:\n");
