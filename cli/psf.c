@@ -22,20 +22,18 @@ static fv_status new_psf(cli *c, int ndim, const int64_t radius[3],
 static fv_status read_sigmas(cli *c, const char *text, double sigma[3],
                              int *count)
 {
-    double v[3];
+    double v[3] = {0};
     const char *at = text;
     char *end;
     int n = 0;
-    for (; n < 3; n++) {
+    bool good;
+    do {
         v[n] = strtod(at, &end);
-        if (end == at || !(v[n] >= 0 && v[n] <= 64))
-            break;
-        at = end + (*end == ',');
-        if (!*end)
-            break;
-    }
-    n++;
-    if (*at || (n != 1 && n != 3))
+        good = end != at && v[n] >= 0 && v[n] <= 64;
+        at = end + 1;
+        n++;
+    } while (good && n < 3 && *end == ',');
+    if (!good || *end || n == 2)
         return fvi_fail(c->ctx, FV_EINVAL,
                         "--psf gaussian:%s: expected one number of pixels, or "
                         "three (z,y,x), each 0 to 64",

@@ -250,8 +250,10 @@ run 0 'mean of 2' score restore r s/images
 run 1 'exists, --force replaces it' restore s/images -o r --method median
 run 3 'nothere' restore s/images/field_001.tif nothere.tif -o r2 \
     --method median
-run 1 'gaussian:2,3' restore s/images/field_001.tif -o r3 --method wiener \
-    --psf gaussian:2,3
+for sigma in 2,3 1,2, '' 1,2,3,4 65 1x; do
+    run 1 "gaussian:$sigma: expected" restore s/images/field_001.tif -o r3 \
+        --method wiener --psf "gaussian:$sigma"
+done
 run 0 '"noise"' info s/images/field_001.tif --noise --offset 100 --json
 run 0 'counts per electron' info s/images/field_001.tif --noise
 run 2 'is not ' synth degraded s/images -o d
