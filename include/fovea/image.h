@@ -90,6 +90,34 @@ FV_NODISCARD FV_API fv_status fv_image_plane(fv_ctx *ctx, const fv_image *im,
                                              int64_t *nonfinite);
 FV_API void fv_plane_free(fv_ctx *ctx, fv_tensor *plane);
 
+/* ---- images too large for memory ---- */
+
+/* An image file from which planes are taken piece by piece. */
+typedef struct fv_source fv_source;
+
+/* Opens what fv_image_read reads. An upright TIFF of numbers or palettes stays
+ * open, and a piece costs the tiles or strips it meets; any other file is read
+ * whole here. `limits` (may be NULL) and errors as in fv_image_read. The caller
+ * frees `*out` with fv_source_close, before `ctx`. */
+FV_NODISCARD FV_API fv_status fv_source_open(fv_ctx *ctx, const char *path,
+                                             const fv_limits *limits,
+                                             fv_source **out);
+FV_API void fv_source_close(fv_source *s); /* NULL is fine */
+
+/* Axes, extents, dtype, pitch and names; pixels.data may be NULL. Borrowed. */
+FV_API const fv_image *fv_source_image(const fv_source *s);
+
+/* 1 when pieces come from the file, 0 when it was read whole. */
+FV_API int fv_source_has_pieces(const fv_source *s);
+
+/* The piece of plane (`t`, `z`), both as in fv_image_plane, whose first pixel
+ * is (`top`, `left`), into `out` f32 (h,w,C), dense, the caller's: what
+ * fv_image_plane would give there. FV_ESHAPE, FV_EINVAL (outside the image),
+ * FV_EIO, FV_EFORMAT, FV_ENOTSUP, FV_ENOMEM, FV_ECANCEL. */
+FV_NODISCARD FV_API fv_status fv_source_read(fv_source *s, int64_t t, int64_t z,
+                                             int64_t top, int64_t left,
+                                             fv_tensor out, int64_t *nonfinite);
+
 /*
  * y = (x - a)/(b - a), where a and b are percentiles in [0,100], linear
  * between order statistics as numpy does by default; of each channel, or with

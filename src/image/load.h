@@ -33,6 +33,19 @@ typedef struct fvi_claim {
 fv_status fvi_image_load(fv_ctx *ctx, const char *path, const fv_limits *limits,
                          bool header, bool labels, fv_image **out);
 
+/* `limits` (may be NULL) with the defaults in place of zeros. */
+fv_limits fvi_limits_or_default(const fv_limits *limits);
+
+/* Opens `l->path`; the caller closes `l->file`. FV_EIO. */
+fv_status fvi_load_open(fvi_load *l);
+
+/* The pixels from (top, left) of plane t, z (below 0: as fv_image_plane) into
+ * `out` f32 (h,w,C), dense, which must lie within the image. Counts, and
+ * clears, what is not finite. */
+fv_status fvi_image_part(fv_ctx *ctx, const fv_image *im, int64_t t, int64_t z,
+                         int64_t top, int64_t left, fv_tensor out,
+                         int64_t *nonfinite);
+
 /* Checks the claim against the limits and the size of the file, then makes
  * the image: zeroed, or without pixels for a header. */
 fv_status fvi_load_image(const fvi_load *l, const fvi_claim *claim,

@@ -1,7 +1,7 @@
 /* Percentile normalization. Order statistics are exact and need no sorting:
  * the bits of a float, mapped so that they order as the numbers do, are
  * counted in two digits of 16 bits. */
-#include "image/load.h"
+#include "image/bands.h"
 
 #include <math.h>
 #include <string.h>
@@ -29,16 +29,15 @@ static float number_of(uint32_t key)
     return x;
 }
 
+/* Both add to what was counted. */
 static void count_high(series s, int64_t *count)
 {
-    memset(count, 0, DIGITS * sizeof *count);
     for (int64_t i = 0; i < s.n; i++)
         count[key_of(s.x[i * s.step]) >> 16]++;
 }
 
 static void count_low(series s, uint32_t high, int64_t *count)
 {
-    memset(count, 0, DIGITS * sizeof *count);
     for (int64_t i = 0; i < s.n; i++) {
         uint32_t key = key_of(s.x[i * s.step]);
         if (key >> 16 == high)
@@ -56,39 +55,55 @@ static uint32_t digit_of(const int64_t *count, int64_t *rank)
     return d;
 }
 
-/* The elements of four ranks in rising order. */
-static void order_statistics(series s, const int64_t rank[4], int64_t *high,
-                             int64_t *low, float out[4])
+/* The elements that two percentiles lie between: four ranks, each with the
+ * high digit it falls in and its rank among those of the digit. */
+typedef struct quest {
+    double at[2];
+    int64_t left[4];
+    uint32_t top[4];
+} quest;
+
+static quest quest_for(int64_t n, double lo, double hi, const int64_t *high)
 {
-    int64_t counted = -1;
-    count_high(s, high);
+    quest q = {.at = {lo / 100 * (double)(n - 1), hi / 100 * (double)(n - 1)}};
     for (int i = 0; i < 4; i++) {
-        int64_t left = rank[i];
-        uint32_t top = digit_of(high, &left);
-        if (counted != (int64_t)top)
-            count_low(s, top, low);
-        counted = (int64_t)top;
-        out[i] = number_of(top << 16 | digit_of(low, &left));
+        int64_t rank = (int64_t)q.at[i / 2] + i % 2;
+        q.left[i] = rank < n ? rank : n - 1;
+        q.top[i] = digit_of(high, &q.left[i]);
     }
+    return q;
+}
+
+/* The first of the four that has the digit of number i. */
+static int same_digit(const quest *q, int i)
+{
+    int k = 0;
+    while (q->top[k] != q->top[i])
+        k++;
+    return k;
+}
+
+/* Counts the low digits of the elements that matter; low[4 * DIGITS]. */
+static void count_lows(const quest *q, series s, int64_t *low)
+{
+    for (int i = 0; i < 4; i++)
+        if (same_digit(q, i) == i)
+            count_low(s, q->top[i], low + i * DIGITS);
 }
 
 /* Linear between order statistics. Source: Hyndman and Fan 1996, definition 7,
  * which is the default of numpy.percentile. */
-static void percentiles(series s, double lo, double hi, int64_t *high,
-                        int64_t *low, double out[2])
+static void answer(const quest *q, const int64_t *low, double out[2])
 {
-    double at[2] = {lo / 100 * (double)(s.n - 1), hi / 100 * (double)(s.n - 1)};
-    int64_t rank[4];
-    float x[4];
-    for (int i = 0; i < 2; i++) {
-        rank[2 * i] = (int64_t)at[i];
-        rank[2 * i + 1] = rank[2 * i] + 1 < s.n ? rank[2 * i] + 1 : s.n - 1;
+    double x[4];
+    for (int i = 0; i < 4; i++) {
+        int64_t left = q->left[i];
+        const int64_t *count = low + same_digit(q, i) * DIGITS;
+        x[i] = (double)number_of(q->top[i] << 16 | digit_of(count, &left));
     }
-    order_statistics(s, rank, high, low, x);
-    for (int i = 0; i < 2; i++) {
-        double a = (double)x[2 * i], b = (double)x[2 * i + 1];
-        out[i] = a + (at[i] - floor(at[i])) * (b - a);
-    }
+    for (int i = 0; i < 2; i++)
+        out[i] =
+            x[2 * i] + (q->at[i] - floor(q->at[i])) * (x[2 * i + 1] - x[2 * i]);
 }
 
 static fv_status check_plane(fv_ctx *ctx, const char *what, fv_tensor plane)
@@ -99,29 +114,122 @@ static fv_status check_plane(fv_ctx *ctx, const char *what, fv_tensor plane)
     return fvi_fail(ctx, FV_ESHAPE, "%s: expected a dense f32[H,W,C]", what);
 }
 
+static fv_status check_percentiles(fv_ctx *ctx, double lo, double hi)
+{
+    if (lo >= 0 && lo < hi && hi <= 100)
+        return FV_OK;
+    return fvi_fail(ctx, FV_EINVAL,
+                    "normalize: percentiles %g and %g, expected "
+                    "0 <= low < high <= 100",
+                    lo, hi);
+}
+
 fv_status fv_percentiles(fv_ctx *ctx, fv_tensor plane, double lo, double hi,
                          int joint, double low[], double high[])
 {
     FV_TRY(check_plane(ctx, "normalize", plane));
-    if (!(lo >= 0 && lo < hi && hi <= 100))
-        return fvi_fail(ctx, FV_EINVAL,
-                        "normalize: percentiles %g and %g, expected "
-                        "0 <= low < high <= 100",
-                        lo, hi);
-    int64_t *count = fvi_alloc(ctx, 2 * DIGITS * sizeof *count);
-    if (!count)
+    FV_TRY(check_percentiles(ctx, lo, hi));
+    enum { ROOM = 5 * DIGITS };
+    int64_t *high_count = fvi_alloc(ctx, ROOM * sizeof *high_count);
+    if (!high_count)
         return FV_ENOMEM;
     int64_t step = joint ? 1 : plane.dim[2], n = fv_count(plane) / step;
     for (int64_t c = 0; c < plane.dim[2]; c++) {
         double range[2] = {low[0], high[0]};
         series s = {(float *)plane.data + c, n, step};
-        if (!joint || c == 0)
-            percentiles(s, lo, hi, count, count + DIGITS, range);
+        if (!joint || c == 0) {
+            memset(high_count, 0, ROOM * sizeof *high_count);
+            count_high(s, high_count);
+            quest q = quest_for(n, lo, hi, high_count);
+            count_lows(&q, s, high_count + DIGITS);
+            answer(&q, high_count + DIGITS, range);
+        }
         low[c] = range[0];
         high[c] = range[1];
     }
-    fvi_free(ctx, count);
+    fvi_free(ctx, high_count);
     return FV_OK;
+}
+
+/* ---- of a picture that comes in bands ---- */
+
+typedef struct passes {
+    fv_ctx *ctx;
+    const fvi_bands *b;
+    fv_tensor band;
+    int64_t series, step; /* channels that are counted apart */
+    int64_t *count;       /* series x 5 x DIGITS             */
+    quest *quest;         /* one per series, or NULL         */
+} passes;
+
+static void count_band(const passes *p, fv_tensor band)
+{
+    int64_t n = fv_count(band) / p->step;
+    for (int64_t c = 0; c < p->series; c++) {
+        series s = {(float *)band.data + c, n, p->step};
+        int64_t *count = p->count + c * 5 * DIGITS;
+        if (p->quest)
+            count_lows(&p->quest[c], s, count + DIGITS);
+        else
+            count_high(s, count);
+    }
+}
+
+static fv_status pass(const passes *p)
+{
+    for (int64_t top = 0; top < p->b->height; top += p->band.dim[0]) {
+        int64_t rows = p->b->height - top;
+        fv_tensor band = p->band;
+        if (rows < band.dim[0])
+            band.dim[0] = rows;
+        if (fvi_canceled(p->ctx))
+            return fvi_fail(p->ctx, FV_ECANCEL, "canceled");
+        FV_TRY(p->b->read(p->b->user, top, band));
+        count_band(p, band);
+    }
+    return FV_OK;
+}
+
+static fv_status both_passes(passes *p, quest *q, double lo, double hi)
+{
+    int64_t n = p->b->height * p->b->width * (p->b->channels / p->step);
+    FV_TRY(pass(p));
+    for (int64_t c = 0; c < p->series; c++)
+        q[c] = quest_for(n, lo, hi, p->count + c * 5 * DIGITS);
+    p->quest = q;
+    return pass(p);
+}
+
+fv_status fvi_percentiles_of(fv_ctx *ctx, const fvi_bands *b, double lo,
+                             double hi, int joint, double low[], double high[])
+{
+    enum { BAND = 1 << 20 }; /* numbers */
+    passes p = {.ctx = ctx, .b = b};
+    p.series = p.step = joint ? 1 : b->channels;
+    int64_t row = b->width * b->channels, rows = BAND / row;
+    int64_t dim[3] = {rows < 1           ? 1
+                      : rows < b->height ? rows
+                                         : b->height,
+                      b->width, b->channels};
+    FV_TRY(check_percentiles(ctx, lo, hi));
+    p.band = fv_dense(NULL, FV_F32, 3, dim);
+    p.band.data = fvi_alloc(ctx, (size_t)(dim[0] * row) * sizeof(float));
+    p.count = fvi_calloc(ctx, (size_t)p.series * 5 * DIGITS, sizeof *p.count);
+    quest *q = fvi_alloc(ctx, (size_t)p.series * sizeof *q);
+    fv_status status = FV_ENOMEM;
+    if (p.band.data && p.count && q)
+        status = both_passes(&p, q, lo, hi);
+    for (int64_t c = 0; c < b->channels && status == FV_OK; c++) {
+        double range[2];
+        int64_t k = joint ? 0 : c;
+        answer(&q[k], p.count + (k * 5 + 1) * DIGITS, range);
+        low[c] = range[0];
+        high[c] = range[1];
+    }
+    fvi_free(ctx, q);
+    fvi_free(ctx, p.count);
+    fvi_free(ctx, p.band.data);
+    return status;
 }
 
 fv_status fv_rescale(fv_ctx *ctx, fv_tensor plane, const double low[],

@@ -63,12 +63,14 @@ static fv_status choose(fv_ctx *ctx, const fv_image *im, char axis,
 }
 
 /* Channel k of the plane is channel k / samples, sample k % samples. */
-static void fill(const fv_image *im, int64_t at, fv_tensor out)
+static void fill(const fv_image *im, int64_t at, int64_t top, int64_t left,
+                 fv_tensor out)
 {
     const fv_tensor *t = &im->pixels;
     int c = fvi_axis(im, 'C'), s = fvi_axis(im, 'S');
     int y = fvi_axis(im, 'Y'), x = fvi_axis(im, 'X');
     int64_t samples = s < 0 ? 1 : t->dim[s], k_end = out.dim[2];
+    at += top * t->stride[y] + left * t->stride[x];
     for (int64_t row = 0; row < out.dim[0]; row++)
         for (int64_t k = 0; k < k_end; k++)
             convert_row(t->dtype, t->data,
@@ -79,23 +81,36 @@ static void fill(const fv_image *im, int64_t at, fv_tensor out)
                         (float *)out.data + row * out.stride[0] + k, k_end);
 }
 
+fv_status fvi_image_part(fv_ctx *ctx, const fv_image *im, int64_t t, int64_t z,
+                         int64_t top, int64_t left, fv_tensor out,
+                         int64_t *nonfinite)
+{
+    int64_t at = 0;
+    FV_TRY(choose(ctx, im, 'T', t, 0, &at));
+    FV_TRY(choose(ctx, im, 'Z', z, fvi_extent(im, 'Z') / 2, &at));
+    fill(im, at, top, left, out);
+    *nonfinite = clear_nonfinite(out.data, fv_count(out));
+    return FV_OK;
+}
+
 fv_status fv_image_plane(fv_ctx *ctx, const fv_image *im, int64_t t, int64_t z,
                          fv_tensor *out, int64_t *nonfinite)
 {
-    int64_t at = 0;
+    int64_t count = 0;
     int64_t dim[3] = {fvi_extent(im, 'Y'), fvi_extent(im, 'X'), im->channels};
     if (!im->pixels.data)
         return fvi_fail(ctx, FV_EINVAL, "image: has no pixels");
-    FV_TRY(choose(ctx, im, 'T', t, 0, &at));
-    FV_TRY(choose(ctx, im, 'Z', z, fvi_extent(im, 'Z') / 2, &at));
     fv_tensor plane = fv_dense(NULL, FV_F32, 3, dim);
     if (plane.ndim < 0)
         return fvi_fail(ctx, FV_ESHAPE, "image: the plane is too large");
     plane.data = fvi_calloc(ctx, (size_t)fv_count(plane), sizeof(float));
     if (!plane.data)
         return FV_ENOMEM;
-    fill(im, at, plane);
-    int64_t count = clear_nonfinite(plane.data, fv_count(plane));
+    fv_status status = fvi_image_part(ctx, im, t, z, 0, 0, plane, &count);
+    if (status != FV_OK) {
+        fv_plane_free(ctx, &plane);
+        return status;
+    }
     if (nonfinite)
         *nonfinite = count;
     *out = plane;

@@ -61,7 +61,7 @@ static fv_status dispatch(fvi_load *l, fv_image **out)
     return fvi_load_fail(l, FV_EFORMAT, "is not TIFF, PNG, JPEG or NPY");
 }
 
-static fv_status open_file(fvi_load *l)
+fv_status fvi_load_open(fvi_load *l)
 {
     struct stat st;
     if (stat(l->path, &st) != 0)
@@ -76,17 +76,24 @@ static fv_status open_file(fvi_load *l)
     return FV_OK;
 }
 
+fv_limits fvi_limits_or_default(const fv_limits *limits)
+{
+    fv_limits l = {0};
+    if (limits)
+        l = *limits;
+    if (l.max_side <= 0)
+        l.max_side = 1000000;
+    if (l.max_bytes <= 0)
+        l.max_bytes = (int64_t)8 << 30;
+    return l;
+}
+
 fv_status fvi_image_load(fv_ctx *ctx, const char *path, const fv_limits *limits,
                          bool header, bool labels, fv_image **out)
 {
     fvi_load l = {.ctx = ctx, .path = path, .header = header, .labels = labels};
-    if (limits)
-        l.limits = *limits;
-    if (l.limits.max_side <= 0)
-        l.limits.max_side = 1000000;
-    if (l.limits.max_bytes <= 0)
-        l.limits.max_bytes = (int64_t)8 << 30;
-    FV_TRY(open_file(&l));
+    l.limits = fvi_limits_or_default(limits);
+    FV_TRY(fvi_load_open(&l));
     fvi_plain_numbers plain = fvi_plain_begin();
     fv_status status = dispatch(&l, out);
     fvi_plain_end(plain);

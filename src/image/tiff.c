@@ -3,14 +3,7 @@
 
 #include <string.h>
 
-/* Where the pages begin, and which can be planes beside the first. */
-typedef struct pages {
-    uint64_t *at;
-    bool *alike;
-    int64_t count, room;
-} pages;
-
-static fv_status keep_page(fvi_tiff *t, pages *list, bool alike)
+static fv_status keep_page(fvi_tiff *t, fvi_tiff_pages *list, bool alike)
 {
     if (list->count == list->room) {
         int64_t room = list->room ? 2 * list->room : 16;
@@ -45,7 +38,7 @@ static fv_status is_plane(fvi_tiff *t, const fvi_tiff_page *first, bool *yes)
 /* Walks the chain of directories once. A chain that bites its own tail ends
  * there; one that leads nowhere is damage. */
 static fv_status list_pages(fvi_tiff *t, const fvi_tiff_page *first,
-                            pages *list)
+                            fvi_tiff_pages *list)
 {
     FV_TRY(keep_page(t, list, true));
     while (!TIFFLastDirectory(t->tif)) {
@@ -71,7 +64,8 @@ void fvi_stack_free(fv_ctx *ctx, fvi_stack *s)
 }
 
 /* Pages about which the file says nothing are slices. */
-static void plain_stack(const pages *list, const fvi_tiff_page *p, fvi_stack *s)
+static void plain_stack(const fvi_tiff_pages *list, const fvi_tiff_page *p,
+                        fvi_stack *s)
 {
     int64_t count = 0;
     for (int64_t i = 0; i < list->count; i++)
@@ -99,7 +93,7 @@ static void plain_pitch(TIFF *tif, fvi_stack *s)
 }
 
 static fv_status find_stack(fvi_tiff *t, const fvi_tiff_page *p,
-                            const pages *list, fvi_stack *s)
+                            const fvi_tiff_pages *list, fvi_stack *s)
 {
     char *text = NULL;
     bool found = false;
@@ -146,53 +140,52 @@ static int64_t stride_of(const fv_image *im, char axis)
     return i < 0 ? 0 : im->pixels.stride[i];
 }
 
-/* The page of plane k = (t*z + z)*c + c, counted in the whole chain. */
-static int64_t page_of(const fvi_stack *s, const pages *list, int64_t k)
+/* Leaves the pages that are planes, when the file does not say which. */
+static void leave_planes(fvi_tiff_survey *s)
 {
-    if (s->have_planes)
-        return s->page[k];
-    int64_t i = 0;
-    while (i < list->count && (!list->alike[i] || k-- > 0))
-        i++;
-    return i;
+    fvi_tiff_pages *list = &s->pages;
+    int64_t n = 0;
+    for (int64_t i = 0; i < list->count && !s->stack.have_planes; i++)
+        if (list->alike[i])
+            list->at[n++] = list->at[i];
+    list->count = s->stack.have_planes ? list->count : n;
 }
 
-static fv_status decode_plane(fvi_tiff *t, const fvi_tiff_page *first,
-                              uint64_t at, fvi_plane_to to)
+fv_status fvi_tiff_go(fvi_tiff_survey *s, int64_t k, fvi_tiff_page *p)
 {
-    fvi_tiff_page p;
+    fvi_tiff *t = &s->t;
+    int64_t page = s->stack.have_planes ? s->stack.page[k] : k;
+    if (page < 0 || page >= s->pages.count)
+        return fvi_load_fail(t->l, FV_EFORMAT,
+                             "TIFF: plane %lld of %lld has no page",
+                             (long long)k + 1, (long long)s->stack.planes);
     t->said = (fvi_tiff_said){.failed = false};
-    if (!TIFFSetSubDirectory(t->tif, at))
+    if (!TIFFSetSubDirectory(t->tif, s->pages.at[page]))
         return fvi_tiff_fail(t, FV_EFORMAT, "cannot be read again");
-    FV_TRY(fvi_tiff_describe(t, &p));
-    if (!fvi_tiff_alike(first, &p))
+    FV_TRY(fvi_tiff_describe(t, p));
+    if (!fvi_tiff_alike(&s->first, p))
         return fvi_tiff_fail(t, FV_EFORMAT,
                              "differs in size or type from the first page");
-    return fvi_tiff_decode(t, &p, to);
+    return FV_OK;
 }
 
-static fv_status decode_stack(fvi_tiff *t, const fvi_tiff_page *p,
-                              const pages *list, const fvi_stack *s,
-                              fv_image *im)
+static fv_status decode_stack(fvi_tiff_survey *s, fv_image *im)
 {
-    int64_t step = p->rgb ? 1 : p->keep, blocks = s->c / step, from = 0;
+    const fvi_tiff_page *first = &s->first;
+    const fvi_stack *stack = &s->stack;
+    int64_t step = first->rgb ? 1 : first->keep, blocks = stack->c / step;
     fvi_plane_to to = {.data = im->pixels.data,
-                       .dtype = p->dtype,
+                       .dtype = first->dtype,
                        .sy = stride_of(im, 'Y'),
                        .sx = stride_of(im, 'X'),
-                       .ss = stride_of(im, p->rgb ? 'S' : 'C')};
-    for (int64_t k = 0; k < s->planes; k++) {
-        int64_t c = k % blocks, z = k / blocks % s->z, at = k / blocks / s->z;
-        from = s->have_planes || k == 0 ? page_of(s, list, k) : from + 1;
-        while (!s->have_planes && from < list->count && !list->alike[from])
-            from++;
-        if (from < 0 || from >= list->count)
-            return fvi_load_fail(t->l, FV_EFORMAT,
-                                 "TIFF: plane %lld of %lld has no page",
-                                 (long long)k + 1, (long long)s->planes);
-        to.at = at * stride_of(im, 'T') + z * stride_of(im, 'Z') +
-                c * step * stride_of(im, 'C');
-        FV_TRY(decode_plane(t, p, list->at[from], to));
+                       .ss = stride_of(im, first->rgb ? 'S' : 'C')};
+    for (int64_t k = 0; k < stack->planes; k++) {
+        fvi_tiff_page p;
+        int64_t c = k % blocks, z = k / blocks % stack->z;
+        FV_TRY(fvi_tiff_go(s, k, &p));
+        to.at = k / blocks / stack->z * stride_of(im, 'T') +
+                z * stride_of(im, 'Z') + c * step * stride_of(im, 'C');
+        FV_TRY(fvi_tiff_decode(&s->t, &p, to));
     }
     return FV_OK;
 }
@@ -223,60 +216,76 @@ static fv_status read_raw(fvi_tiff *t, const fvi_tiff_page *p, fv_image *im)
     return FV_OK;
 }
 
-static fv_status build(fvi_tiff *t, const fvi_tiff_page *p, const pages *list,
-                       const fvi_stack *s, fv_image **out)
+fv_status fvi_tiff_build(fvi_tiff_survey *v, fv_image **out)
 {
+    const fvi_load *l = v->t.l;
+    const fvi_tiff_page *p = &v->first;
+    const fvi_stack *s = &v->stack;
     fvi_claim claim = {.dtype = p->dtype};
     fv_image *im = NULL;
     if (p->rgb && s->t > 1 && s->z > 1 && s->c > 1)
-        return fvi_load_fail(t->l, FV_ENOTSUP,
+        return fvi_load_fail(l, FV_ENOTSUP,
                              "RGB over time, z and channels has six axes, "
                              "expected at most five");
     claim_stack(p, s, &claim);
-    FV_TRY(fvi_load_image(t->l, &claim, &im));
+    FV_TRY(fvi_load_image(l, &claim, &im));
     memcpy(im->pitch, s->pitch, sizeof im->pitch);
     for (int i = 0; i < s->names && i < im->channels && !im->rgb; i++)
         memcpy(im->name[i], s->name[i], sizeof im->name[i]);
-    fv_status status = s->raw         ? read_raw(t, p, im)
-                       : t->l->header ? FV_OK
-                                      : decode_stack(t, p, list, s, im);
+    fv_status status = s->raw      ? read_raw(&v->t, p, im)
+                       : l->header ? FV_OK
+                                   : decode_stack(v, im);
     if (status == FV_OK)
         *out = im;
     else
-        fv_image_free(t->l->ctx, im);
+        fv_image_free(l->ctx, im);
     return status;
 }
 
-static fv_status read_open(fvi_tiff *t, pages *list, fvi_stack *s,
-                           fv_image **out)
+static fv_status survey(fvi_tiff_survey *s)
 {
     char *text = NULL;
-    fvi_tiff_page p;
+    fvi_tiff *t = &s->t;
     TIFFGetField(t->tif, TIFFTAG_IMAGEDESCRIPTION, &text);
     t->imagej = text && strncmp(text, "ImageJ=", 7) == 0;
-    FV_TRY(fvi_tiff_describe(t, &p));
-    FV_TRY(list_pages(t, &p, list));
+    FV_TRY(fvi_tiff_describe(t, &s->first));
+    FV_TRY(list_pages(t, &s->first, &s->pages));
     t->said = (fvi_tiff_said){.failed = false};
-    FV_TRY(find_stack(t, &p, list, s));
-    return build(t, &p, list, s, out);
+    FV_TRY(find_stack(t, &s->first, &s->pages, &s->stack));
+    leave_planes(s);
+    return FV_OK;
+}
+
+fv_status fvi_tiff_survey_open(fvi_load *l, fvi_tiff_survey *out)
+{
+    int64_t most = 0;
+    *out = (fvi_tiff_survey){.t = {.l = l}, .stack = {.t = 1}};
+    if (__builtin_mul_overflow(l->file_bytes, 4, &most) ||
+        __builtin_add_overflow(most, (int64_t)64 << 20, &most))
+        most = INT64_MAX;
+    fvi_tiff *t = &out->t;
+    t->tif = fvi_tiff_open(l->path, "rm", most, &t->said);
+    if (!t->tif)
+        return fvi_load_fail(l, FV_EFORMAT, "damaged TIFF: %s", t->said.text);
+    return survey(out);
+}
+
+void fvi_tiff_survey_close(fvi_tiff_survey *s)
+{
+    fv_ctx *ctx = s->t.l->ctx;
+    if (s->t.tif)
+        TIFFClose(s->t.tif);
+    fvi_stack_free(ctx, &s->stack);
+    fvi_free(ctx, s->pages.at);
+    fvi_free(ctx, s->pages.alike);
 }
 
 fv_status fvi_read_tiff(fvi_load *l, fv_image **out)
 {
-    fvi_tiff t = {.l = l};
-    pages list = {.count = 0};
-    fvi_stack stack = {.t = 1};
-    int64_t most = 0;
-    if (__builtin_mul_overflow(l->file_bytes, 4, &most) ||
-        __builtin_add_overflow(most, (int64_t)64 << 20, &most))
-        most = INT64_MAX;
-    t.tif = fvi_tiff_open(l->path, "rm", most, &t.said);
-    if (!t.tif)
-        return fvi_load_fail(l, FV_EFORMAT, "damaged TIFF: %s", t.said.text);
-    fv_status status = read_open(&t, &list, &stack, out);
-    TIFFClose(t.tif);
-    fvi_stack_free(l->ctx, &stack);
-    fvi_free(l->ctx, list.at);
-    fvi_free(l->ctx, list.alike);
+    fvi_tiff_survey s;
+    fv_status status = fvi_tiff_survey_open(l, &s);
+    if (status == FV_OK)
+        status = fvi_tiff_build(&s, out);
+    fvi_tiff_survey_close(&s);
     return status;
 }

@@ -79,6 +79,19 @@ typedef struct fvi_plane_to {
 /* Decodes the current directory. */
 fv_status fvi_tiff_decode(fvi_tiff *t, const fvi_tiff_page *p, fvi_plane_to to);
 
+/* Pixels y0 <= y < y1, x0 <= x < x1. */
+typedef struct fvi_rect {
+    int64_t y0, x0, y1, x1;
+} fvi_rect;
+
+/* True when a part of a page needs no more than the tiles or strips it meets:
+ * upright pages of numbers or palettes. */
+bool fvi_tiff_has_parts(const fvi_tiff_page *p);
+
+/* Decodes a part of the current directory, whose first pixel goes to `to`. */
+fv_status fvi_tiff_decode_part(fvi_tiff *t, const fvi_tiff_page *p,
+                               fvi_rect part, fvi_plane_to to);
+
 /* How the pages of a file make a stack. */
 typedef struct fvi_stack {
     char order[4];   /* T, Z, C, slowest first; NUL-terminated */
@@ -93,6 +106,32 @@ typedef struct fvi_stack {
 } fvi_stack;
 
 void fvi_stack_free(fv_ctx *ctx, fvi_stack *s);
+
+/* Where the pages begin, and which can be planes beside the first. */
+typedef struct fvi_tiff_pages {
+    uint64_t *at;
+    bool *alike;
+    int64_t count, room;
+} fvi_tiff_pages;
+
+/* An open file before its pixels are read. */
+typedef struct fvi_tiff_survey {
+    fvi_tiff t;
+    fvi_tiff_page first;
+    fvi_tiff_pages pages;
+    fvi_stack stack;
+} fvi_tiff_survey;
+
+/* Opens and describes the file of `l`, which must stay. Close also
+ * after a failure. */
+fv_status fvi_tiff_survey_open(fvi_load *l, fvi_tiff_survey *out);
+void fvi_tiff_survey_close(fvi_tiff_survey *s);
+
+/* An image as surveyed, with pixels or (l->header) without. */
+fv_status fvi_tiff_build(fvi_tiff_survey *s, fv_image **out);
+
+/* Goes to the page of plane k = (t*z + z)*c + c and describes it. */
+fv_status fvi_tiff_go(fvi_tiff_survey *s, int64_t k, fvi_tiff_page *p);
 
 /* Reads OME-XML; `*found` is false when `xml` does not describe `pages` pages
  * of `width` x `height` with `samples` channels each. */

@@ -7,7 +7,8 @@
 typedef struct job {
     fvi_tiff *t;
     const fvi_tiff_page *p;
-    fvi_plane_to to;
+    fvi_plane_to to; /* of pixel (0,0) of the page */
+    fvi_rect part;
     int in_chunk;           /* samples per pixel in a chunk          */
     unsigned char *chunk;   /* as libtiff gives it                   */
     unsigned char *typed;   /* one row of numbers                    */
@@ -15,31 +16,6 @@ typedef struct job {
     uint16_t *map[3];
     int map_shift;
 } job;
-
-/* Row 0 of orientation 1 is the top, column 0 the left; the others are flips
- * and a transposition of it. Source: TIFF 6.0, tag 274. */
-static fvi_plane_to oriented(const fvi_tiff_page *p, fvi_plane_to to)
-{
-    int64_t h, w;
-    fvi_tiff_upright(p, &h, &w);
-    int o = p->orientation;
-    bool flip_x = o == 2 || o == 3 || o == 7 || o == 6;
-    bool flip_y = o == 3 || o == 4 || o == 7 || o == 8;
-    if (flip_x) {
-        to.at += (w - 1) * to.sx;
-        to.sx = -to.sx;
-    }
-    if (flip_y) {
-        to.at += (h - 1) * to.sy;
-        to.sy = -to.sy;
-    }
-    if (o >= 5 && o <= 8) {
-        int64_t keep = to.sx;
-        to.sx = to.sy;
-        to.sy = keep;
-    }
-    return to;
-}
 
 /* Undoes horizontal differences of samples: sums modulo 2^bits. */
 static void sum_row(const fvi_tiff_page *p, int spp, int64_t n, void *row)
@@ -96,26 +72,32 @@ static const void *color_row(job *j, const void *row, int64_t n)
     return j->colored;
 }
 
-/* Writes rows of a chunk at (y0, x0) whose first sample is `s`. */
-static void place(job *j, int64_t y0, int64_t x0, int64_t rows,
-                  int64_t row_size, int s)
+/* Writes what the part holds of rows y0 <= y < y0 + rows of a chunk that
+ * begins at column x0 and with sample `s`; `packed` is row y0. */
+static void place(job *j, unsigned char *packed, int64_t y0, int64_t x0,
+                  int64_t rows, int64_t row_size, int s)
 {
     const fvi_tiff_page *p = j->p;
     int64_t cols = (int64_t)p->width - x0;
     if (cols > p->chunk_w)
         cols = p->chunk_w;
+    int64_t lo = j->part.x0 > x0 ? j->part.x0 - x0 : 0;
+    int64_t hi = j->part.x1 - x0 < cols ? j->part.x1 - x0 : cols;
     for (int64_t y = 0; y < rows; y++) {
-        const void *row = typed_row(j, j->chunk + y * row_size, cols);
+        if (y0 + y < j->part.y0 || y0 + y >= j->part.y1)
+            continue;
+        const void *row = typed_row(j, packed + y * row_size, cols);
         int step = j->in_chunk, have = p->planar ? 1 : p->keep;
         if (p->way == FVI_TIFF_PALETTE) {
             row = color_row(j, row, cols);
             step = have = 3;
         }
-        int64_t at = j->to.at + (y0 + y) * j->to.sy + x0 * j->to.sx;
+        int64_t at = j->to.at + (y0 + y) * j->to.sy + (x0 + lo) * j->to.sx;
         size_t size = fv_dtype_size(j->to.dtype);
         for (int k = 0; k < have; k++)
-            fvi_scatter(j->to.dtype, (const char *)row + (size_t)k * size, step,
-                        cols, j->to.data, at + (s + k) * j->to.ss, j->to.sx);
+            fvi_scatter(
+                j->to.dtype, (const char *)row + (size_t)(lo * step + k) * size,
+                step, hi - lo, j->to.data, at + (s + k) * j->to.ss, j->to.sx);
     }
 }
 
@@ -130,15 +112,16 @@ static fv_status decode_strips(job *j, int s)
     TIFF *tif = j->t->tif;
     int64_t row_size =
         TIFFScanlineSize64(tif) > 0 ? (int64_t)TIFFScanlineSize64(tif) : 0;
-    for (uint32_t y = 0; y < p->height; y += p->chunk_h) {
-        uint32_t rows = p->height - y < p->chunk_h ? p->height - y : p->chunk_h;
-        uint32_t strip = TIFFComputeStrip(tif, y, (uint16_t)s);
+    int64_t first = j->part.y0 / p->chunk_h * p->chunk_h;
+    for (int64_t y = first; y < j->part.y1; y += p->chunk_h) {
+        int64_t rows = p->height - y < p->chunk_h ? p->height - y : p->chunk_h;
+        uint32_t strip = TIFFComputeStrip(tif, (uint32_t)y, (uint16_t)s);
         tmsize_t size = (tmsize_t)(rows * row_size);
         if (fvi_canceled(j->t->l->ctx))
             return fvi_load_fail(j->t->l, FV_ECANCEL, "reading was canceled");
         if (TIFFReadEncodedStrip(tif, strip, j->chunk, size) != size)
             return broken(j, "strip", strip);
-        place(j, y, 0, rows, row_size, s);
+        place(j, j->chunk, y, 0, rows, row_size, s);
     }
     return FV_OK;
 }
@@ -148,21 +131,65 @@ static fv_status decode_tiles(job *j, int s)
     const fvi_tiff_page *p = j->p;
     TIFF *tif = j->t->tif;
     tmsize_t size = TIFFTileSize(tif), row_size = TIFFTileRowSize(tif);
-    for (uint64_t y = 0; y < p->height; y += p->chunk_h)
-        for (uint64_t x = 0; x < p->width; x += p->chunk_w) {
+    int64_t top = j->part.y0 / p->chunk_h * p->chunk_h;
+    int64_t left = j->part.x0 / p->chunk_w * p->chunk_w;
+    for (int64_t y = top; y < j->part.y1; y += p->chunk_h)
+        for (int64_t x = left; x < j->part.x1; x += p->chunk_w) {
             uint32_t tile =
                 TIFFComputeTile(tif, (uint32_t)x, (uint32_t)y, 0, (uint16_t)s);
-            uint64_t rows = p->height - y;
+            int64_t rows = p->height - y;
             if (fvi_canceled(j->t->l->ctx))
                 return fvi_load_fail(j->t->l, FV_ECANCEL,
                                      "reading was canceled");
             if (TIFFReadEncodedTile(tif, tile, j->chunk, size) != size)
                 return broken(j, "tile", tile);
-            place(j, (int64_t)y, (int64_t)x,
-                  (int64_t)(rows < p->chunk_h ? rows : p->chunk_h), row_size,
-                  s);
+            place(j, j->chunk, y, x, rows < p->chunk_h ? rows : p->chunk_h,
+                  row_size, s);
         }
     return FV_OK;
+}
+
+/* Rows of strips that are plain numbers lie in the file as they are, so that a
+ * part of a large strip can be read alone. */
+static bool lies_plain(const job *j)
+{
+    const fvi_tiff_page *p = j->p;
+    uint16_t order = FILLORDER_MSB2LSB;
+    int b = p->sample.bits;
+    TIFFGetFieldDefaulted(j->t->tif, TIFFTAG_FILLORDER, &order);
+    return !p->tiled && p->compression == COMPRESSION_NONE &&
+           order == FILLORDER_MSB2LSB &&
+           (b == 8 || b == 16 || b == 32 || b == 64);
+}
+
+static fv_status read_rows(job *j, int s)
+{
+    const fvi_tiff_page *p = j->p;
+    TIFF *tif = j->t->tif;
+    FILE *f = j->t->l->file;
+    int size = p->sample.bits / 8;
+    int64_t samples = (int64_t)p->width * j->in_chunk, bytes = samples * size;
+    for (int64_t y = j->part.y0; y < j->part.y1; y++) {
+        uint32_t strip = TIFFComputeStrip(tif, (uint32_t)y, (uint16_t)s);
+        int64_t begin = (int64_t)TIFFGetStrileOffset(tif, strip);
+        int64_t at = y % p->chunk_h * bytes;
+        if (begin <= 0 || begin > j->t->l->file_bytes ||
+            at + bytes > (int64_t)TIFFGetStrileByteCount(tif, strip))
+            return broken(j, "strip", strip);
+        if (fseeko(f, (off_t)(begin + at), SEEK_SET) != 0 ||
+            fread(j->chunk, 1, (size_t)bytes, f) != (size_t)bytes)
+            return broken(j, "strip", strip);
+        if (TIFFIsByteSwapped(tif) && size > 1)
+            fvi_swap_bytes(j->chunk, samples, size);
+        place(j, j->chunk, y, 0, 1, bytes, s);
+    }
+    return FV_OK;
+}
+
+static bool is_whole(const fvi_tiff_page *p, fvi_rect part)
+{
+    return part.y0 == 0 && part.x0 == 0 && part.y1 == p->height &&
+           part.x1 == p->width;
 }
 
 /* Strips whose rows already look like ours go straight to their place. */
@@ -170,7 +197,7 @@ static bool goes_straight(const job *j)
 {
     const fvi_tiff_page *p = j->p;
     int b = p->sample.bits;
-    return !p->tiled && !p->planar && !p->difference &&
+    return is_whole(p, j->part) && !p->tiled && !p->planar && !p->difference &&
            p->way == FVI_TIFF_PLAIN && p->samples == p->keep &&
            !p->sample.invert &&
            (b == 8 || b == 16 || b == 32 ||
@@ -241,7 +268,11 @@ static fv_status decode_chunks(job *j)
     fv_ctx *ctx = j->t->l->ctx;
     size_t chunk = 0,
            cols = j->p->chunk_w < j->p->width ? j->p->chunk_w : j->p->width;
-    FV_TRY(chunk_bytes(j, &chunk));
+    bool rows = !is_whole(j->p, j->part) && lies_plain(j);
+    if (rows)
+        chunk = cols * (size_t)j->in_chunk * 8;
+    else
+        FV_TRY(chunk_bytes(j, &chunk));
     if (goes_straight(j))
         return decode_straight(j);
     if (j->p->way == FVI_TIFF_PALETTE)
@@ -255,90 +286,27 @@ static fv_status decode_chunks(job *j)
                  : j->p->way == FVI_TIFF_PALETTE ? 1
                                                  : j->p->keep;
     for (int s = 0; s < planes; s++)
-        FV_TRY(j->p->tiled ? decode_tiles(j, s) : decode_strips(j, s));
+        FV_TRY(rows          ? read_rows(j, s)
+               : j->p->tiled ? decode_tiles(j, s)
+                             : decode_strips(j, s));
     return FV_OK;
 }
 
-static fv_status decode_plain(fvi_tiff *t, const fvi_tiff_page *p,
-                              fvi_plane_to to)
+bool fvi_tiff_has_parts(const fvi_tiff_page *p)
 {
-    job j = {.t = t, .p = p, .to = to};
+    return p->orientation == ORIENTATION_TOPLEFT &&
+           (p->way == FVI_TIFF_PLAIN || p->way == FVI_TIFF_PALETTE);
+}
+
+fv_status fvi_tiff_decode_part(fvi_tiff *t, const fvi_tiff_page *p,
+                               fvi_rect part, fvi_plane_to to)
+{
+    job j = {.t = t, .p = p, .to = to, .part = part};
+    j.to.at -= part.y0 * to.sy + part.x0 * to.sx;
     j.in_chunk = p->planar ? 1 : p->samples;
     fv_status status = decode_chunks(&j);
     fvi_free(t->l->ctx, j.chunk);
     fvi_free(t->l->ctx, j.typed);
     fvi_free(t->l->ctx, j.colored);
     return status;
-}
-
-/* color = (1 - ink)(1 - black), in integers of `top`. */
-static void mix_inks(const void *inks, int64_t i, uint32_t top, fvi_plane_to to,
-                     int64_t at)
-{
-    bool wide = top > 255;
-    uint32_t v[4];
-    for (int c = 0; c < 4; c++)
-        v[c] = top - (wide ? ((const uint16_t *)inks)[4 * i + c]
-                           : ((const uint8_t *)inks)[4 * i + c]);
-    for (int c = 0; c < 3; c++) {
-        uint32_t x = (uint32_t)(((uint64_t)v[c] * v[3] + top / 2) / top);
-        if (wide)
-            ((uint16_t *)to.data)[at + c * to.ss] = (uint16_t)x;
-        else
-            ((uint8_t *)to.data)[at + c * to.ss] = (uint8_t)x;
-    }
-}
-
-static fv_status decode_inks(fvi_tiff *t, const fvi_tiff_page *p,
-                             fvi_plane_to to)
-{
-    fvi_tiff_page four = *p;
-    four.way = FVI_TIFF_PLAIN;
-    four.keep = 4;
-    int64_t h = p->height, w = p->width;
-    fvi_plane_to inks = {.dtype = p->dtype, .sy = 4 * w, .sx = 4, .ss = 1};
-    inks.data =
-        fvi_calloc(t->l->ctx, (size_t)(h * w), 4 * fv_dtype_size(p->dtype));
-    if (!inks.data)
-        return FV_ENOMEM;
-    fv_status status = decode_plain(t, &four, inks);
-    for (int64_t y = 0; status == FV_OK && y < h; y++)
-        for (int64_t x = 0; x < w; x++)
-            mix_inks(inks.data, y * w + x, (1u << p->sample.bits) - 1, to,
-                     to.at + y * to.sy + x * to.sx);
-    fvi_free(t->l->ctx, inks.data);
-    return status;
-}
-
-/* libtiff renders upright by itself. */
-static fv_status decode_rendered(fvi_tiff *t, const fvi_tiff_page *p,
-                                 fvi_plane_to to)
-{
-    int64_t h = p->height, w = p->width;
-    uint32_t *rgba = fvi_calloc(t->l->ctx, (size_t)(h * w), sizeof *rgba);
-    if (!rgba)
-        return FV_ENOMEM;
-    /* The raster keeps the stored order of rows and columns. */
-    int ok = TIFFReadRGBAImageOriented(t->tif, p->width, p->height, rgba,
-                                       p->orientation, 1);
-    for (int64_t y = 0; ok && y < h; y++)
-        for (int64_t x = 0; x < w; x++) {
-            uint32_t v = rgba[y * w + x];
-            uint8_t *at = (uint8_t *)to.data + to.at + y * to.sy + x * to.sx;
-            at[0] = (uint8_t)TIFFGetR(v);
-            at[to.ss] = (uint8_t)TIFFGetG(v);
-            at[2 * to.ss] = (uint8_t)TIFFGetB(v);
-        }
-    fvi_free(t->l->ctx, rgba);
-    return ok ? FV_OK : fvi_tiff_fail(t, FV_EFORMAT, "cannot be rendered");
-}
-
-fv_status fvi_tiff_decode(fvi_tiff *t, const fvi_tiff_page *p, fvi_plane_to to)
-{
-    to = oriented(p, to);
-    if (p->way == FVI_TIFF_RENDER)
-        return decode_rendered(t, p, to);
-    if (p->way == FVI_TIFF_INK)
-        return decode_inks(t, p, to);
-    return decode_plain(t, p, to);
 }
