@@ -1,5 +1,5 @@
 /* fovea segment: the objects of images, outlined and measured. */
-#include "model/model.h"
+#include "model/predict.h"
 #include "picture.h"
 #include "results.h"
 
@@ -26,7 +26,8 @@ static const fv_field options[] = {
            "shared by neighboring tiles; 0: by what the network sees"),
     FV_CHOICE(segment_args, precision, "f32", "f32|bf16",
               "numbers to compute with"),
-    FV_TEXT(segment_args, backend, NULL, "kernels to use: ref, onednn"),
+    FV_TEXT(segment_args, backend, NULL,
+            "kernels: ref, onednn or native; without it the fastest"),
     FV_END,
 };
 
@@ -35,8 +36,6 @@ static const fv_field options[] = {
 typedef struct result {
     const picture *picture;
     fv_tensor maps, labels;
-    const fv_model *model;
-    int64_t count;
 } result;
 
 static fv_status save_labels(cli *c, const char *path, const result *r)
@@ -91,14 +90,14 @@ static fv_status save_maps(cli *c, const char *path, const result *r)
 
 typedef fv_status (*save_result)(cli *c, const char *path, const result *r);
 
-static const result_kind kinds[] = {
+enum { LABELS, OVERLAY, ROIS, GEOJSON, CSV, MAPS, OUTPUTS };
+static const result_kind kinds[OUTPUTS] = {
     {"labels", "_labels.tif"}, {"overlay", "_overlay.png"},
     {"rois", "_rois.zip"},     {"geojson", ".geojson"},
     {"csv", "_objects.csv"},   {"maps", "_maps.tif"},
 };
-static const save_result savers[] = {save_labels,  save_overlay, save_rois,
-                                     save_geojson, save_csv,     save_maps};
-enum { OUTPUTS = sizeof kinds / sizeof *kinds };
+static const save_result savers[OUTPUTS] = {
+    save_labels, save_overlay, save_rois, save_geojson, save_csv, save_maps};
 
 /* ---- one run ---- */
 
@@ -132,19 +131,80 @@ static fv_status report(const job *j, const char *path, const char *stem,
     return results_tell(&j->out, stem, row, j->done);
 }
 
-static fv_status segment_picture(job *j, const picture *p, const char *stem,
-                                 int64_t *count)
+static bool wants(const job *j, int kind)
 {
-    result r = {.picture = p, .model = j->model, .maps = {.ndim = -1}};
-    bool maps = j->out.chosen & 1u << (OUTPUTS - 1);
-    FV_TRY(fvi_segment(j->c->ctx, j->predictor, p->plane, p->image->rgb,
-                       maps ? &r.maps : NULL, &r.labels, count));
-    r.count = *count;
-    j->now = &r;
+    return j->out.chosen & 1u << kind;
+}
+
+/* Labels and maps, if they are wanted, become files and are freed. */
+static fv_status save_all(job *j, const picture *p, const char *stem, result *r)
+{
+    r->picture = p;
+    j->now = r;
     fv_status status = results_save(&j->out, stem, save_kind, j);
-    fv_plane_free(j->c->ctx, &r.labels);
-    fv_plane_free(j->c->ctx, &r.maps);
+    fv_plane_free(j->c->ctx, &r->labels);
+    fv_plane_free(j->c->ctx, &r->maps);
     return status;
+}
+
+static fv_status segment_whole(job *j, const char *path, const char *stem,
+                               int64_t *count)
+{
+    picture p;
+    result r = {.maps = {.ndim = -1}};
+    FV_TRY(picture_read(j->c, path, j->o->channel, &p));
+    fv_status status =
+        fvi_segment(j->c->ctx, j->predictor, p.plane, p.image->rgb,
+                    wants(j, MAPS) ? &r.maps : NULL, &r.labels, count);
+    if (status == FV_OK)
+        status = save_all(j, &p, stem, &r);
+    picture_free(j->c, &p);
+    return status;
+}
+
+/* The network looks at an image that stays in its file; what needs the pixels
+ * afterwards reads them when the maps are gone. */
+static fv_status segment_large(job *j, const char *path, const char *stem,
+                               int64_t *count)
+{
+    fv_ctx *ctx = j->c->ctx;
+    picture p;
+    fv_source *source;
+    result r = {.maps = {.ndim = -1}};
+    FV_TRY(fv_source_open(ctx, path, NULL, &source));
+    fv_status status =
+        fvi_segment_source(ctx, j->predictor, source, j->o->channel,
+                           wants(j, MAPS) ? &r.maps : NULL, &r.labels, count);
+    fv_source_close(source);
+    FV_TRY(status);
+    status = wants(j, OVERLAY) || wants(j, CSV)
+                 ? picture_read(j->c, path, j->o->channel, &p)
+                 : picture_header(j->c, path, &p);
+    if (status == FV_OK) {
+        status = save_all(j, &p, stem, &r);
+        picture_free(j->c, &p);
+        return status;
+    }
+    fv_plane_free(ctx, &r.labels);
+    fv_plane_free(ctx, &r.maps);
+    return status;
+}
+
+/* Planes of more numbers than this stay in their files. */
+static const int64_t large = (int64_t)48 << 20;
+
+static fv_status segment_image(job *j, const char *path, const char *stem,
+                               int64_t *count)
+{
+    fv_image *im;
+    FV_TRY(fv_image_read_header(j->c->ctx, path, &im));
+    int64_t numbers =
+        axis_extent(im, 'Y') * axis_extent(im, 'X') * im->channels;
+    double scale = fvi_predict_scale(j->predictor);
+    fv_image_free(j->c->ctx, im);
+    if (numbers > large && scale >= 1 && scale <= 1)
+        return segment_large(j, path, stem, count);
+    return segment_whole(j, path, stem, count);
 }
 
 static fv_status segment_one(void *user, size_t index, const char *stem)
@@ -152,12 +212,9 @@ static fv_status segment_one(void *user, size_t index, const char *stem)
     job *j = user;
     const char *path = j->in.path[index];
     double start = clock_seconds();
-    picture p;
     int64_t count = 0;
     FV_TRY(results_refuse(&j->out, &j->in, index, stem));
-    FV_TRY(picture_read(j->c, path, j->o->channel, &p));
-    fv_status status = segment_picture(j, &p, stem, &count);
-    picture_free(j->c, &p);
+    fv_status status = segment_image(j, path, stem, &count);
     if (status == FV_OK)
         status = report(j, path, stem, count, clock_seconds() - start);
     return status;

@@ -75,6 +75,15 @@ fv_status picture_read(cli *c, const char *path, int channel, picture *out)
     return FV_OK;
 }
 
+fv_status picture_header(cli *c, const char *path, picture *out)
+{
+    picture p = {.plane = {.ndim = -1}};
+    FV_TRY(fv_image_read_header(c->ctx, path, &p.image));
+    note_rest(c, path, p.image, 0);
+    *out = p;
+    return FV_OK;
+}
+
 void picture_free(cli *c, picture *p)
 {
     fv_plane_free(c->ctx, &p->plane);

@@ -14,6 +14,8 @@ typedef struct picture {
  * channel `channel` (from 1; 0: all). Notes on stderr what was left out and
  * pixels that are not numbers. */
 fv_status picture_read(cli *c, const char *path, int channel, picture *out);
+/* The same without pixels; `plane` has none. */
+fv_status picture_header(cli *c, const char *path, picture *out);
 void picture_free(cli *c, picture *p);
 
 /* The extent of axis `axis` ('Z'), 1 when there is none. */

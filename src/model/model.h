@@ -5,6 +5,7 @@
 
 #include "base/base.h"
 #include "fovea/model.h"
+#include "image/bands.h"
 
 /* A model whose graph is built but which has no parameters yet. Takes over
  * `config` when it succeeds. */
@@ -32,6 +33,8 @@ typedef struct fvi_range {
 /* normalize.c: as the model says; `rgb` takes percentiles of all channels. */
 fv_status fvi_range_of(fv_ctx *ctx, const fv_model *m, fv_tensor plane, int rgb,
                        fvi_range *out);
+fv_status fvi_range_of_bands(fv_ctx *ctx, const fv_model *m, const fvi_bands *b,
+                             int rgb, fvi_range *out);
 /* FV_EINVAL unless `task` is what the model is for. */
 fv_status fvi_model_wants(fv_ctx *ctx, const fv_model *m, const char *task);
 
@@ -49,6 +52,13 @@ void fvi_classes_free(fv_ctx *ctx, fv_model *m);
 /* As fv_segment; `*maps` (may be NULL) receives the network's answer, too. */
 fv_status fvi_segment(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, int rgb,
                       fv_tensor *maps, fv_tensor *labels, int64_t *count);
+
+/* fv_segment of the first time point and middle z of an image in its file;
+ * `channel` counts from 1, 0: all. The scale of the predictor must be 1
+ * (fvi_predict_scale). */
+fv_status fvi_segment_source(fv_ctx *ctx, fv_predictor *p, fv_source *source,
+                             int channel, fv_tensor *maps, fv_tensor *labels,
+                             int64_t *count);
 
 /* The shortest form that holds the weights of `m` as they are. */
 fv_weights fvi_weights_of(const fv_model *m);

@@ -149,20 +149,32 @@ static void fill_weights(const fvi_axis *a, int64_t i, float *weight)
         weight[at] = fvi_axis_weight(a, i, at);
 }
 
+/* The rows of the picture under tiles that start at `top`. */
+static fv_status want_rows(fvi_view *v, int64_t top, int64_t tile)
+{
+    int64_t lo = v->height, hi = 0;
+    for (int64_t y = top; y < top + tile && v->fetch; y++) {
+        int64_t row = fvi_mirror(y, v->height);
+        lo = row < lo ? row : lo;
+        hi = row >= hi ? row + 1 : hi;
+    }
+    return v->fetch ? v->fetch(v, lo, hi) : FV_OK;
+}
+
 /* The part of the picture under a tile, mirrored beyond its edges. */
-static void fill_tile(fv_tensor plane, int64_t top, int64_t left,
+static void fill_tile(const fvi_view *v, int64_t top, int64_t left,
                       fv_tensor tile)
 {
-    const float *from = plane.data;
+    const float *from = v->rows.data;
     float *to = tile.data;
     int64_t height = tile.dim[1], width = tile.dim[2], channels = tile.dim[3];
-    int64_t shared = plane.dim[2] == channels ? 1 : 0; /* gray feeds all */
+    int64_t shared = v->channels == channels ? 1 : 0; /* gray feeds all */
     for (int64_t y = 0; y < height; y++) {
-        int64_t row = fvi_mirror(top + y, plane.dim[0]);
+        int64_t row = fvi_mirror(top + y, v->height) - v->first;
         for (int64_t x = 0; x < width; x++) {
-            int64_t column = fvi_mirror(left + x, plane.dim[1]);
+            int64_t column = fvi_mirror(left + x, v->width);
             const float *p =
-                from + row * plane.stride[0] + column * plane.stride[1];
+                from + row * v->rows.stride[0] + column * v->rows.stride[1];
             for (int64_t c = 0; c < channels; c++)
                 *to++ = p[c * shared];
         }
@@ -194,18 +206,19 @@ static void add_tile(const blend *b, int64_t top, int64_t left,
 }
 
 static fv_status run_tiles(fv_ctx *ctx, fv_predictor *p, const blend *b,
-                           fv_tensor plane, fv_tensor maps)
+                           fvi_view *v, fv_tensor maps)
 {
     const fv_model *m = p->model;
     for (int64_t i = 0; i < b->y.count; i++) {
         fill_weights(&b->y, i, b->weight_y);
+        FV_TRY(want_rows(v, fvi_axis_start(&b->y, i), b->y.tile));
         for (int64_t k = 0; k < b->x.count; k++) {
             int64_t top = fvi_axis_start(&b->y, i);
             int64_t left = fvi_axis_start(&b->x, k);
             if (fvi_canceled(ctx))
                 return fvi_fail(ctx, FV_ECANCEL, "canceled");
             fill_weights(&b->x, k, b->weight_x);
-            fill_tile(plane, top, left, fv_plan_at(p->plan, m->image));
+            fill_tile(v, top, left, fv_plan_at(p->plan, m->image));
             FV_TRY(fv_plan_run(ctx, p->plan));
             add_tile(b, top, left, fv_plan_at(p->plan, m->answer), maps);
         }
@@ -214,16 +227,17 @@ static fv_status run_tiles(fv_ctx *ctx, fv_predictor *p, const blend *b,
 }
 
 /* The picture whole when that fits, else in tiles; `b` without weights. */
-static fv_status cut(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, blend *b)
+static fv_status cut(fv_ctx *ctx, fv_predictor *p, const fvi_view *v, blend *b)
 {
+    const int64_t height = v->height, width = v->width;
     int64_t all = INT64_MAX / 2;
     if (p->one_side) {
-        b->y = fvi_axis_of_tiles(plane.dim[0], p->side, p->halo, p->multiple);
-        b->x = fvi_axis_of_tiles(plane.dim[1], p->side, p->halo, p->multiple);
+        b->y = fvi_axis_of_tiles(height, p->side, p->halo, p->multiple);
+        b->x = fvi_axis_of_tiles(width, p->side, p->halo, p->multiple);
         return want_plan(ctx, p, p->side, p->side);
     }
-    b->y = fvi_axis_cut(plane.dim[0], all, p->halo, p->multiple);
-    b->x = fvi_axis_cut(plane.dim[1], all, p->halo, p->multiple);
+    b->y = fvi_axis_cut(height, all, p->halo, p->multiple);
+    b->x = fvi_axis_cut(width, all, p->halo, p->multiple);
     bool whole = b->y.size <= p->side && b->x.size <= p->side;
     if (!whole && p->o.tile == 0) {
         size_t bytes = 0;
@@ -232,36 +246,35 @@ static fv_status cut(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, blend *b)
                 bytes <= tile_memory;
     }
     if (!whole) {
-        b->y = fvi_axis_cut(plane.dim[0], p->side, p->halo, p->multiple);
-        b->x = fvi_axis_cut(plane.dim[1], p->side, p->halo, p->multiple);
+        b->y = fvi_axis_cut(height, p->side, p->halo, p->multiple);
+        b->x = fvi_axis_cut(width, p->side, p->halo, p->multiple);
     }
     return want_plan(ctx, p, b->y.tile, b->x.tile);
 }
 
-static fv_status run_cut(fv_ctx *ctx, fv_predictor *p, fv_tensor plane,
+static fv_status run_cut(fv_ctx *ctx, fv_predictor *p, fvi_view *v,
                          fv_tensor maps)
 {
     blend b = {0};
-    FV_TRY(cut(ctx, p, plane, &b));
+    FV_TRY(cut(ctx, p, v, &b));
     b.weight_y = fvi_calloc(ctx, (size_t)b.y.tile, sizeof(float));
     b.weight_x = fvi_calloc(ctx, (size_t)b.x.tile, sizeof(float));
     fv_status status = FV_ENOMEM;
     if (b.weight_y && b.weight_x)
-        status = run_tiles(ctx, p, &b, plane, maps);
+        status = run_tiles(ctx, p, &b, v, maps);
     fvi_free(ctx, b.weight_y);
     fvi_free(ctx, b.weight_x);
     return status;
 }
 
-static fv_status run_plane(fv_ctx *ctx, fv_predictor *p, fv_tensor plane,
+fv_status fvi_predict_view(fv_ctx *ctx, fv_predictor *p, fvi_view *v,
                            fv_tensor *maps)
 {
     const fv_model *m = p->model;
-    int64_t dim[3] = {plane.dim[0], plane.dim[1],
-                      fv_channels(m->graph, m->answer)};
+    int64_t dim[3] = {v->height, v->width, fv_channels(m->graph, m->answer)};
     fv_tensor out;
     FV_TRY(fvi_tensor_new(ctx, FV_F32, 3, dim, &out));
-    fv_status status = run_cut(ctx, p, plane, out);
+    fv_status status = run_cut(ctx, p, v, out);
     if (status != FV_OK)
         fv_plane_free(ctx, &out);
     else
@@ -288,7 +301,8 @@ fv_status fvi_predict(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, int rgb,
 {
     fv_tensor ready, out;
     FV_TRY(fvi_prepare(ctx, p, plane, rgb, range, &ready));
-    fv_status status = run_plane(ctx, p, ready, &out);
+    fvi_view v = {ready.dim[0], ready.dim[1], ready.dim[2], ready, 0, NULL};
+    fv_status status = fvi_predict_view(ctx, p, &v, &out);
     fv_plane_free(ctx, &ready);
     if (status == FV_OK)
         status = restore_size(ctx, plane.dim[0], plane.dim[1], &out);

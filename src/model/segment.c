@@ -26,18 +26,35 @@ static fv_status decode(fv_ctx *ctx, const fv_predictor *p, fv_tensor maps,
     return status;
 }
 
-fv_status fvi_segment(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, int rgb,
-                      fv_tensor *maps, fv_tensor *labels, int64_t *count)
+/* `answer` is handed over in `*maps`, or freed. */
+static fv_status finish(fv_ctx *ctx, const fv_predictor *p, fv_tensor answer,
+                        fv_tensor *maps, fv_tensor *labels, int64_t *count)
 {
-    FV_TRY(fvi_model_wants(ctx, p->model, "segment"));
-    fv_tensor answer;
-    FV_TRY(fv_predict(ctx, p, plane, rgb, &answer));
     fv_status status = decode(ctx, p, answer, labels, count);
     if (status == FV_OK && maps)
         *maps = answer;
     else
         fv_plane_free(ctx, &answer);
     return status;
+}
+
+fv_status fvi_segment(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, int rgb,
+                      fv_tensor *maps, fv_tensor *labels, int64_t *count)
+{
+    FV_TRY(fvi_model_wants(ctx, p->model, "segment"));
+    fv_tensor answer;
+    FV_TRY(fv_predict(ctx, p, plane, rgb, &answer));
+    return finish(ctx, p, answer, maps, labels, count);
+}
+
+fv_status fvi_segment_source(fv_ctx *ctx, fv_predictor *p, fv_source *source,
+                             int channel, fv_tensor *maps, fv_tensor *labels,
+                             int64_t *count)
+{
+    FV_TRY(fvi_model_wants(ctx, p->model, "segment"));
+    fv_tensor answer;
+    FV_TRY(fvi_predict_source(ctx, p, source, channel, &answer));
+    return finish(ctx, p, answer, maps, labels, count);
 }
 
 fv_status fv_segment(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, int rgb,
