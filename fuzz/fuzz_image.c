@@ -17,7 +17,7 @@ static void remove_file(void)
     unlink(path);
 }
 
-static void write_file(const uint8_t *data, size_t size)
+const char *fuzz_file(const uint8_t *data, size_t size)
 {
     if (!path[0]) {
         snprintf(path, sizeof path, "/tmp/fovea-fuzz-%ld", (long)getpid());
@@ -27,6 +27,7 @@ static void write_file(const uint8_t *data, size_t size)
     FILE *f = fopen(path, "wb");
     if (!f || fwrite(data, 1, size, f) != size || fclose(f) != 0)
         abort();
+    return path;
 }
 
 static void use_image(fv_ctx *ctx, fv_image *im)
@@ -45,7 +46,7 @@ void fuzz_image(const uint8_t *data, size_t size)
     fv_ctx *ctx = NULL;
     fv_image *im = NULL;
     size_t live, peak;
-    write_file(data, size);
+    fuzz_file(data, size);
     if (fv_ctx_new(NULL, &ctx) != FV_OK)
         abort();
     fv_set_threads(ctx, 1);

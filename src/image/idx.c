@@ -6,6 +6,35 @@
 
 static const size_t most = (size_t)1 << 32;
 
+/* ---- head ---- */
+
+static int64_t big_endian(const unsigned char *b)
+{
+    return (int64_t)b[0] << 24 | (int64_t)b[1] << 16 | (int64_t)b[2] << 8 |
+           b[3];
+}
+
+static bool is_idx(const unsigned char *b, size_t size)
+{
+    return size >= 8 && !b[0] && !b[1] && b[2] == 8 && b[3] >= 1 && b[3] <= 3;
+}
+
+/* Bytes a file should have whose first `size` are at `b`; 0: it is none, or
+ * would be too long. */
+static size_t wanted(const unsigned char *b, size_t size)
+{
+    if (!is_idx(b, size) || size < 4 + 4 * (size_t)b[3])
+        return 0;
+    size_t head = 4 + 4 * (size_t)b[3], count = 1;
+    for (int i = 0; i < b[3]; i++) {
+        int64_t dim = big_endian(b + 4 + 4 * i);
+        if (dim < 1 || count > most / (size_t)dim)
+            return 0;
+        count *= (size_t)dim;
+    }
+    return head + count;
+}
+
 /* ---- gzip ---- */
 
 static bool is_gzip(const unsigned char *bytes, size_t size)
@@ -13,14 +42,15 @@ static bool is_gzip(const unsigned char *bytes, size_t size)
     return size > 2 && bytes[0] == 0x1f && bytes[1] == 0x8b;
 }
 
-/* Inflates into a block that doubles as the bytes come. */
+/* Inflates into a block that doubles as the bytes come, until there are more
+ * than the head says. */
 static fv_status inflate_all(fv_ctx *ctx, z_stream *z, unsigned char **out,
                              size_t *size)
 {
     size_t room = (size_t)1 << 16;
     int code = Z_OK;
     *size = 0;
-    while (code == Z_OK && room <= most) {
+    while (code == Z_OK && (*size == 0 || *size <= wanted(*out, *size))) {
         unsigned char *grown = fvi_realloc(ctx, *out, room);
         if (!grown)
             return FV_ENOMEM;
@@ -34,16 +64,21 @@ static fv_status inflate_all(fv_ctx *ctx, z_stream *z, unsigned char **out,
         if (*size == room)
             room *= 2;
     }
-    if (code == Z_STREAM_END)
-        return FV_OK;
-    return fvi_fail(ctx, FV_EFORMAT, "the gzip stream is damaged or too long");
+    if (code == Z_STREAM_END || (code == Z_OK && !is_idx(*out, *size)))
+        return FV_OK; /* what is no idx file is refused by its head */
+    return fvi_fail(ctx, FV_EFORMAT,
+                    code == Z_OK ? "holds more bytes than its extents ask for"
+                                 : "the gzip stream is damaged");
 }
 
 static fv_status unpack(fv_ctx *ctx, unsigned char **bytes, size_t *size)
 {
     z_stream z = {.next_in = *bytes, .avail_in = (uInt)*size};
     unsigned char *out = NULL;
-    if (*size > UINT32_MAX || inflateInit2(&z, 16 + MAX_WBITS) != Z_OK)
+    if (*size > UINT32_MAX)
+        return fvi_fail(ctx, FV_EFORMAT, "has %zu bytes, at most 4 GiB fit",
+                        *size);
+    if (inflateInit2(&z, 16 + MAX_WBITS) != Z_OK)
         return fvi_fail(ctx, FV_ENOMEM, "no memory to inflate");
     fv_status status = inflate_all(ctx, &z, &out, size);
     inflateEnd(&z);
@@ -58,33 +93,26 @@ static fv_status unpack(fv_ctx *ctx, unsigned char **bytes, size_t *size)
 
 /* ---- idx ---- */
 
-static int64_t big_endian(const unsigned char *b)
-{
-    return (int64_t)b[0] << 24 | (int64_t)b[1] << 16 | (int64_t)b[2] << 8 |
-           b[3];
-}
-
 static fv_status parse(fv_ctx *ctx, size_t size, fvi_idx *idx)
 {
     const unsigned char *b = idx->bytes;
-    if (size < 8 || b[0] || b[1] || b[2] != 8 || b[3] < 1 || b[3] > 3)
+    size_t want = wanted(b, size);
+    if (!is_idx(b, size))
         return fvi_fail(ctx, FV_EFORMAT,
                         "is not an idx file of unsigned bytes with 1 to 3 "
                         "extents");
-    size_t head = 4 + 4 * (size_t)b[3], count = 1;
-    idx->ndim = b[3];
-    for (int i = 0; i < idx->ndim && size >= head; i++) {
-        idx->dim[i] = big_endian(b + 4 + 4 * i);
-        if (idx->dim[i] < 1 || count > most / (size_t)idx->dim[i])
-            return fvi_fail(ctx, FV_EFORMAT, "extent %d is %lld", i,
-                            (long long)idx->dim[i]);
-        count *= (size_t)idx->dim[i];
-    }
-    if (size < head || size - head != count)
+    if (want == 0)
         return fvi_fail(ctx, FV_EFORMAT,
-                        "has %zu bytes, its extents ask for %zu", size,
-                        head + count);
-    idx->item = (int64_t)count / idx->dim[0];
+                        "its extents are cut short, zero, or ask for more "
+                        "than 4 GiB");
+    if (size != want)
+        return fvi_fail(ctx, FV_EFORMAT,
+                        "has %zu bytes, its extents ask for %zu", size, want);
+    idx->ndim = b[3];
+    for (int i = 0; i < idx->ndim; i++)
+        idx->dim[i] = big_endian(b + 4 + 4 * i);
+    size_t head = 4 + 4 * (size_t)idx->ndim;
+    idx->item = (int64_t)(size - head) / idx->dim[0];
     idx->data = idx->bytes + head;
     return FV_OK;
 }
