@@ -85,6 +85,10 @@ FV_API size_t fv_plan_rows(const fv_plan *p, fv_plan_row *rows, size_t max);
 /* Bytes of the arena (activations, gradients of activations, scratch). */
 FV_API size_t fv_plan_memory(const fv_plan *p);
 
+/* Bytes of the copies of parameters an inference plan keeps beside `params`:
+ * in the order its kernels read them, or with norms folded in. */
+FV_API size_t fv_plan_packed(const fv_plan *p);
+
 FV_C_END
 
 #endif

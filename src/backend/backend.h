@@ -10,7 +10,8 @@
 
 /* A node with everything bound, before any number is computed. Tensors are
  * dense; their data is NULL unless bit i of `fixed` is set: then x[i].data is
- * final (an inference plan's parameter) and may be packed in prepare. */
+ * final (an inference plan's parameter) and may be packed in prepare. In a dry
+ * plan it is NULL all the same: the kernel says what it would hold. */
 typedef struct fvi_problem {
     fvi_op_id op;
     const void *attr;
@@ -20,13 +21,15 @@ typedef struct fvi_problem {
     bool train;    /* backward will be called; batch norm uses the batch   */
     unsigned want; /* bit i: the gradient with respect to x[i] is wanted   */
     unsigned fixed;
+    bool dry;  /* only sizes are asked for                              */
     bool half; /* factors of products may be rounded to bf16                */
 } fvi_problem;
 
 /* Bytes a kernel wants. keep lives from forward to backward, scratch during
- * one call; both come 64-byte aligned and uninitialised. */
+ * one call; both come 64-byte aligned and uninitialised. packed is what the
+ * kernel's own copies of fixed inputs take. */
 typedef struct fvi_need {
-    size_t keep, scratch;
+    size_t keep, scratch, packed;
     bool half; /* factors are rounded to bf16, as the problem allows */
 } fvi_need;
 

@@ -76,10 +76,11 @@ static void fold_numbers(const fvi_step *conv, const fvi_step *bn,
 
 static fv_status fold_batch_norm(fv_plan *p, fvi_step *conv, const fvi_step *bn)
 {
-    int64_t K = fv_count(bn->in[1]);
+    size_t n = (size_t)fv_count(conv->in[1]), K = (size_t)fv_count(bn->in[1]);
+    p->packed += (n + K) * sizeof(float);
     if (!p->o.dry) {
-        float *f = fvi_alloc(p->ctx, (size_t)fv_count(conv->in[1]) * sizeof *f);
-        float *b = fvi_alloc(p->ctx, (size_t)K * sizeof *b);
+        float *f = fvi_alloc(p->ctx, n * sizeof *f);
+        float *b = fvi_alloc(p->ctx, K * sizeof *b);
         if (!f || !b) {
             fvi_free(p->ctx, f);
             fvi_free(p->ctx, b);

@@ -57,7 +57,7 @@ struct fv_plan {
     int steps;
     fvi_block scratch;
     char *arena;
-    size_t arena_size;
+    size_t arena_size, packed; /* bytes; packed: copies of parameters */
     uint64_t at_step;
 };
 

@@ -161,6 +161,11 @@ size_t fv_plan_memory(const fv_plan *p)
     return p->arena_size;
 }
 
+size_t fv_plan_packed(const fv_plan *p)
+{
+    return p->packed;
+}
+
 static int64_t trained_numbers(const fv_plan *p, int32_t id)
 {
     const fvi_node *n = fvi_node_at(p->graph, id);

@@ -41,6 +41,7 @@ static fv_status ask(fv_plan *p, fvi_step *s, const fvi_backend *b)
                            .train = p->o.mode == FV_TRAIN,
                            .want = s->want,
                            .fixed = s->fixed,
+                           .dry = p->o.dry != 0,
                            .half = p->o.precision == FV_BF16};
     if (!kernel)
         return FV_ENOTSUP;
@@ -55,16 +56,19 @@ static fv_status ask(fv_plan *p, fvi_step *s, const fvi_backend *b)
     s->keep.size = need.keep;
     s->scratch = need.scratch;
     s->half = need.half;
+    p->packed += need.packed;
     return FV_OK;
 }
 
-/* Parameters have their numbers now; an inference plan's are final. */
+/* Parameters have their numbers now (a dry plan's will have); those of an
+ * inference plan are final. */
 static void bind_parameters(fv_plan *p, fvi_step *s)
 {
     for (int i = 0; i < s->nx; i++) {
         void *data = s->folded[i] ? s->folded[i] : p->value[s->x[i] - 1].data;
         s->in[i].data = data;
-        if (data && p->o.mode == FV_INFER)
+        bool param = fvi_node_at(p->graph, s->x[i])->op == FVI_OP_param;
+        if ((data || (param && p->o.dry)) && p->o.mode == FV_INFER)
             s->fixed |= 1u << i;
     }
 }

@@ -260,6 +260,61 @@ static void dry_plans_allocate_nothing_big(void **state)
     drop(&n);
 }
 
+/* ---- copies of weights ---- */
+
+static fv_plan *linear_plan(const net *n, int rows, int width, float *w)
+{
+    fv_tensor in = fv_dense(NULL, FV_F32, 2, (int64_t[]){rows, width});
+    fv_plan *p;
+    assert_ok(
+        fv_plan_new(ctx, n->g, &in, (fv_plan_options){.dry = !w}, w, NULL, &p));
+    return p;
+}
+
+/* The dry plan tells what the one that makes the copies takes. */
+static void compare_with_real(net *n, int rows, int width, const fv_plan *dry)
+{
+    size_t before, after, peak;
+    give_params(n);
+    fv_memory(ctx, &before, &peak);
+    fv_plan *p = linear_plan(n, rows, width, n->params);
+    fv_memory(ctx, &after, &peak);
+    size_t told = fv_plan_packed(p) + fv_plan_memory(p);
+    assert_int_equal(fv_plan_packed(p), fv_plan_packed(dry));
+    assert_int_equal(fv_plan_memory(p), fv_plan_memory(dry));
+    assert_in_range(after - before, told, told + 100000);
+    fv_plan_free(p);
+}
+
+/* Copies are no activations, and very wide layers have none. */
+static void copies_of_weights_are_counted(void **state)
+{
+    static const struct {
+        int width, rows, copied;
+    } cases[] = {{512, 1, 0}, {512, 64, 1}, {30000, 64, 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const int rows = cases[i].rows, width = cases[i].width;
+        char text[16];
+        fv_plan_row row;
+        snprintf(text, sizeof text, "%d", width);
+        net n =
+            build("linear",
+                  (const char *const[][2]){{"in", text}, {"out", text}, {0}});
+        fv_plan *dry = linear_plan(&n, rows, width, NULL);
+        assert_int_equal(fv_plan_rows(dry, &row, 1), 1);
+        if (strcmp(row.kernel, "native") == 0) {
+            size_t most = (size_t)width * (size_t)width * sizeof(float);
+            assert_int_equal(fv_plan_packed(dry), cases[i].copied ? most : 0);
+            assert_true(fv_plan_memory(dry) < 100000000);
+        }
+        if (width < 1000)
+            compare_with_real(&n, rows, width, dry);
+        fv_plan_free(dry);
+        drop(&n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +325,7 @@ int main(void)
         cmocka_unit_test(inference_is_the_same_for_any_thread_count),
         cmocka_unit_test(receptive_field_counts_pixels),
         cmocka_unit_test(dry_plans_allocate_nothing_big),
+        cmocka_unit_test(copies_of_weights_are_counted),
     };
     return cmocka_run_group_tests(tests, open_context, close_context);
 }

@@ -95,7 +95,7 @@ static void size_up(state *s, const fvi_problem *p, fvi_need *need)
     size_t taps = (size_t)(s->t * s->t);
     s->weights_there = taps * fvi_rows_weights(&s->there);
     s->weights_back = fvi_rows_weights(&s->back);
-    size_t most = s->weights_there;
+    size_t most = p->fixed & 2U ? 0 : s->weights_there;
     if (p->train) {
         size_t gradient = s->per_tap * taps * (size_t)s->slices;
         most = s->weights_back > most ? s->weights_back : most;
@@ -131,14 +131,16 @@ static fv_status make(fv_ctx *ctx, const fvi_problem *p, int64_t t,
     cut(s);
     slice(s);
     size_up(s, p, need);
-    if (!p->train && (p->fixed & 2U)) {
-        s->packed = fvi_alloc(ctx, s->weights_there * sizeof(float));
-        if (!s->packed) {
-            fvi_free(ctx, s);
-            return FV_ENOMEM;
-        }
-        pack(s, p->x[1].data, s->packed, fv_threads(ctx));
+    fv_status status = FV_OK;
+    if (p->fixed & 2U)
+        status = fvi_native_pack(ctx, p, need, s->weights_there * sizeof(float),
+                                 &s->packed);
+    if (status != FV_OK) {
+        fvi_free(ctx, s);
+        return status;
     }
+    if (s->packed)
+        pack(s, p->x[1].data, s->packed, fv_threads(ctx));
     *out = s;
     return FV_OK;
 }

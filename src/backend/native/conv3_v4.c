@@ -3,8 +3,8 @@
 #include "base/base.h"
 
 typedef struct state {
-    fvi_wino there, back; /* y from x, dx from dy */
-    bool train, to_input, bias;
+    fvi_wino there, back;    /* y from x, dx from dy */
+    bool train, bias, fixed; /* fixed: weights are packed beforehand */
     int threads;
     float *packed; /* constant weights, transformed; else NULL */
     size_t weights_there, weights_back;
@@ -45,7 +45,7 @@ static size_t larger(size_t a, size_t b)
 static size_t scratch_of(const state *s)
 {
     size_t threads = (size_t)s->threads;
-    size_t forward = (s->packed ? 0 : s->weights_there) +
+    size_t forward = (s->fixed ? 0 : s->weights_there) +
                      threads * fvi_wino_scratch(&s->there);
     if (!s->train)
         return forward;
@@ -73,14 +73,17 @@ static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
     s->threads = fv_threads(ctx);
     s->weights_there = fvi_wino_weights(&s->there);
     s->weights_back = fvi_wino_weights(&s->back);
-    if (!p->train && (p->fixed & 2U)) {
-        s->packed = fvi_alloc(ctx, s->weights_there * sizeof(float));
-        if (!s->packed) {
-            fvi_free(ctx, s);
-            return FV_ENOMEM;
-        }
-        fvi_wino_pack_v4(&s->there, p->x[1].data, s->packed, s->threads);
+    s->fixed = !p->train && (p->fixed & 2U);
+    fv_status status = FV_OK;
+    if (s->fixed)
+        status = fvi_native_pack(ctx, p, need, s->weights_there * sizeof(float),
+                                 &s->packed);
+    if (status != FV_OK) {
+        fvi_free(ctx, s);
+        return status;
     }
+    if (s->packed)
+        fvi_wino_pack_v4(&s->there, p->x[1].data, s->packed, s->threads);
     need->scratch = scratch_of(s) * sizeof(float);
     *out = s;
     return FV_OK;

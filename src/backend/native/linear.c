@@ -2,7 +2,8 @@
  * A linear layer in inference: weights packed once, a tile of rows and outputs
  * at a time. Every output sums its inputs in their order whatever the number
  * of threads, which cut rows and outputs only. With fewer rows than fill the
- * registers weights are read where they are.
+ * registers weights are read where they are; very many weights are packed
+ * panel by panel in every call, so that they are not in memory twice.
  */
 #include "backend/native/product.h"
 #include "base/base.h"
@@ -12,7 +13,8 @@
 enum {
     TILE = 32 * ROWS, /* rows of a tile            */
     DEPTH = 512,      /* words of a sum at a time  */
-    STREAM = 1024     /* outputs of a thin product */
+    STREAM = 1024,    /* outputs of a thin product */
+    HUGE = 64 << 20   /* words that are not kept packed */
 };
 
 typedef struct linear {
@@ -21,17 +23,16 @@ typedef struct linear {
     panels p;
     int threads;
     bool bias;
-    word *packed; /* NULL: packed in every call */
+    word *packed; /* NULL: a panel at a time in every call */
 } linear;
 
 /* ---- packing ---- */
 
-/* Panel i of the weights. */
-static void pack_panel(const linear *s, int64_t i, const float *w, word *to)
+/* Panel i of the weights, to where it begins. */
+static void pack_panel(const linear *s, int64_t i, const float *w, word *at)
 {
     const int64_t lo = panel_start(&s->p, i) * LANES;
     const int64_t hi = panel_start(&s->p, i + 1) * LANES;
-    word *at = to + lo * s->p.depth;
     for (int64_t k = 0; k < s->p.depth; k++)
         for (int64_t c = lo; c < hi; c++) {
             float pair[PAIR] = {0};
@@ -45,7 +46,7 @@ static void pack(const linear *s, const float *w, word *to, int threads)
 {
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t i = 0; i < panel_count(&s->p); i++)
-        pack_panel(s, i, w, to);
+        pack_panel(s, i, w, to + panel_start(&s->p, i) * LANES * s->p.depth);
 }
 
 static size_t packed_words(const linear *s)
@@ -56,6 +57,11 @@ static size_t packed_words(const linear *s)
 static bool thin(const linear *s)
 {
     return s->M < ROWS && PAIR == 1;
+}
+
+static size_t panel_words(const linear *s)
+{
+    return (size_t)(s->p.depth * WIDE * LANES);
 }
 
 /* Words of the rows of x, where those are not floats as they are. */
@@ -95,21 +101,25 @@ static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
     s->p = (panels){blocks_of(s->C, PAIR), blocks_of(s->K, LANES)};
     s->threads = omp_get_max_threads();
     s->bias = p->nx > 2;
-    const bool fixed = (p->fixed & 2U) && p->x[1].data;
+    const bool keep = (p->fixed & 2U) && packed_words(s) < HUGE && !thin(s);
     size_t words = (size_t)s->threads * TILE * WIDE * LANES + row_words(s);
-    if (!thin(s) && !fixed)
-        words += packed_words(s);
+    if (!thin(s) && !keep)
+        words += (size_t)s->threads * panel_words(s);
     need->scratch = words * sizeof(word);
     need->half = PAIR == 2;
-    *state = s;
-    if (thin(s) || !fixed)
-        return FV_OK;
-    s->packed = fvi_alloc(ctx, packed_words(s) * sizeof(word));
-    if (!s->packed) {
+    fv_status status = FV_OK;
+    float *packed = NULL;
+    if (keep)
+        status = fvi_native_pack(ctx, p, need, packed_words(s) * sizeof(word),
+                                 &packed);
+    if (status != FV_OK) {
         release(ctx, s);
-        return FV_ENOMEM;
+        return status;
     }
-    pack(s, p->x[1].data, s->packed, s->threads);
+    *state = s;
+    s->packed = (word *)packed;
+    if (packed)
+        pack(s, p->x[1].data, s->packed, s->threads);
     return FV_OK;
 }
 
@@ -132,20 +142,19 @@ static void finish(const fvi_linear *o, const float *sum, const float *b,
 }
 
 typedef struct factors {
-    const word *x, *w;
+    const word *x;
     const float *b;
     float *y;
     int64_t row; /* words from one row of x to the next */
 } factors;
 
-/* Rows lo to hi of the outputs of panel i. */
-static void tile(const linear *s, const factors *f, int64_t i, int64_t lo,
-                 int64_t hi, float *sum)
+/* Rows lo to hi of the outputs of panel i, which is `w`. */
+static void tile(const linear *s, const factors *f, int64_t i, const word *w,
+                 int64_t lo, int64_t hi, float *sum)
 {
     const int64_t start = panel_start(&s->p, i),
                   end = panel_start(&s->p, i + 1);
     const int64_t first = start * LANES, wide = (end - start) * LANES;
-    const word *w = f->w + first * s->p.depth;
     for (int64_t k = 0; k < s->p.depth; k += DEPTH)
         for (int64_t m = lo; m < hi; m += ROWS)
             products[least(ROWS, hi - m) - 1][end - start - 1](
@@ -157,14 +166,33 @@ static void tile(const linear *s, const factors *f, int64_t i, int64_t lo,
                least(wide, s->K - first), f->y + m * s->K + first);
 }
 
+static float *sums(float *room)
+{
+    return room + omp_get_thread_num() * TILE * WIDE * LANES;
+}
+
 static void tiles(const linear *s, const factors *f, float *room, int threads)
 {
     const int64_t down = blocks_of(s->M, TILE);
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t t = 0; t < panel_count(&s->p) * down; t++) {
-        const int64_t lo = t % down * TILE;
-        float *sum = room + omp_get_thread_num() * TILE * WIDE * LANES;
-        tile(s, f, t / down, lo, least(lo + TILE, s->M), sum);
+        const int64_t i = t / down, lo = t % down * TILE;
+        tile(s, f, i, s->packed + panel_start(&s->p, i) * LANES * s->p.depth,
+             lo, least(lo + TILE, s->M), sums(room));
+    }
+}
+
+/* A panel is packed for all rows, then forgotten; `packed` has room for one
+ * panel of each thread. */
+static void panels_in_turn(const linear *s, const factors *f, const float *w,
+                           word *packed, float *room, int threads)
+{
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int64_t i = 0; i < panel_count(&s->p); i++) {
+        word *panel = packed + (size_t)omp_get_thread_num() * panel_words(s);
+        pack_panel(s, i, w, panel);
+        for (int64_t lo = 0; lo < s->M; lo += TILE)
+            tile(s, f, i, panel, lo, least(lo + TILE, s->M), sums(room));
     }
 }
 
@@ -212,24 +240,21 @@ static void forward(void *state, const fvi_call *c)
     const int threads = fvi_native_threads(s->threads);
     float *room = c->scratch;
     word *rows = (word *)(room + (int64_t)s->threads * TILE * WIDE * LANES);
-    word *packed = rows + row_words(s);
-    factors f = {
-        .x = c->x[0].data, .w = s->packed, .y = c->y.data, .row = s->p.depth};
+    factors f = {.x = c->x[0].data, .y = c->y.data, .row = s->p.depth};
     if (s->bias)
         f.b = c->x[2].data;
     if (thin(s)) {
         thin_rows(s, c, f.b, threads);
         return;
     }
-    if (!s->packed) {
-        pack(s, c->x[1].data, packed, threads);
-        f.w = packed;
-    }
 #ifdef FV_HALF
     pack_rows(s, c->x[0].data, rows, threads);
     f.x = rows;
 #endif
-    tiles(s, &f, room, threads);
+    if (s->packed)
+        tiles(s, &f, room, threads);
+    else
+        panels_in_turn(s, &f, c->x[1].data, rows + row_words(s), room, threads);
 }
 
 /* prepare declines to train */

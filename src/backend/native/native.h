@@ -12,6 +12,11 @@
 /* Threads for a call prepared for at most `prepared` of them. */
 int fvi_native_threads(int prepared);
 
+/* pack.c: room for a copy of a fixed input, counted in `need`; the caller
+ * frees it. NULL in a dry plan. */
+fv_status fvi_native_pack(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
+                          size_t bytes, float **out);
+
 /* Numbers (12 MB of them) from which on a result does not stay in the caches
  * until it is read again. */
 enum { FVI_PAST = 3 << 20 };

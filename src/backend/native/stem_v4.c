@@ -56,7 +56,8 @@ static void size_up(state *s, const fvi_problem *p, fvi_need *need)
     s->per_slice =
         (size_t)((s->rows.parts * s->rows.C + 1) * fvi_rows_wide(s->rows.K));
     size_t most = p->train ? s->per_slice * (size_t)s->slices : 0;
-    most = s->weights > most ? s->weights : most;
+    if (!(p->fixed & 2U) && s->weights > most)
+        most = s->weights;
     need->scratch = (most + s->per_thread * (size_t)s->threads) * sizeof(float);
 }
 
@@ -78,14 +79,16 @@ static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
     s->threads = fv_threads(ctx);
     s->bias = p->nx > 2;
     size_up(s, p, need);
-    if (!p->train && (p->fixed & 2U)) {
-        s->packed = fvi_alloc(ctx, s->weights * sizeof(float));
-        if (!s->packed) {
-            fvi_free(ctx, s);
-            return FV_ENOMEM;
-        }
-        fvi_rows_pack_v4(&s->rows, p->x[1].data, false, s->packed, s->threads);
+    fv_status status = FV_OK;
+    if (p->fixed & 2U)
+        status = fvi_native_pack(ctx, p, need, s->weights * sizeof(float),
+                                 &s->packed);
+    if (status != FV_OK) {
+        fvi_free(ctx, s);
+        return status;
     }
+    if (s->packed)
+        fvi_rows_pack_v4(&s->rows, p->x[1].data, false, s->packed, s->threads);
     *out = s;
     return FV_OK;
 }

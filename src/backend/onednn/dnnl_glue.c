@@ -304,9 +304,11 @@ static dnnl_status_t make_memory(const fvi_dn *dn, const dnnl_memory_desc_t *md,
 }
 
 /* Ties a role to the primitive: the same memory when the layouts agree, else
- * a second one in scratch. Outputs get scratch in any case, for adding. */
+ * a second one in scratch, unless it is `fixed` and packed beforehand. Outputs
+ * get scratch in any case, for adding. */
 static dnnl_status_t make_slot(fvi_dn *dn, const fvi_dn_view *view, bool output,
-                               const dnnl_memory_desc_t *chosen, slot *s)
+                               bool fixed, const dnnl_memory_desc_t *chosen,
+                               slot *s)
 {
     dnnl_memory_desc_t plain;
     dnnl_status_t e = describe(view, false, &plain);
@@ -318,7 +320,7 @@ static dnnl_status_t make_slot(fvi_dn *dn, const fvi_dn_view *view, bool output,
     if ((e = make_memory(dn, &plain, &s->user)) != dnnl_success)
         return e;
     bool same = dnnl_memory_desc_equal(&plain, chosen);
-    if (output || !same)
+    if (output || !(same || fixed))
         s->at = reserve(dn, s->size);
     if (same)
         return dnnl_success;
@@ -380,7 +382,9 @@ static dnnl_status_t make_slots(fvi_dn *dn, const fvi_dn_spec *spec,
         if (role == FVI_DN_WORKSPACE)
             e = make_workspace(dn, md, &dn->slot[role]);
         else
-            e = make_slot(dn, view_of(spec, role), output, md, &dn->slot[role]);
+            e = make_slot(dn, view_of(spec, role), output,
+                          spec->fixed && role == FVI_DN_WEIGHT, md,
+                          &dn->slot[role]);
     }
     return e;
 }
@@ -463,11 +467,16 @@ static void bind(dnnl_memory_t memory, const void *data)
     dnnl_memory_set_data_handle(memory, pointer.out);
 }
 
-fv_status fvi_dn_pack(fv_ctx *ctx, fvi_dn *dn, fvi_dn_role role,
-                      const void *data)
+size_t fvi_dn_packed(const fvi_dn *dn)
 {
-    slot *s = &dn->slot[role];
-    if (!s->used || !s->own)
+    const slot *s = &dn->slot[FVI_DN_WEIGHT];
+    return s->used && s->own ? s->size : 0;
+}
+
+fv_status fvi_dn_pack(fv_ctx *ctx, fvi_dn *dn, const void *data)
+{
+    slot *s = &dn->slot[FVI_DN_WEIGHT];
+    if (fvi_dn_packed(dn) == 0)
         return FV_OK;
     s->packed = fvi_alloc(ctx, s->size);
     if (!s->packed)

@@ -53,6 +53,7 @@ typedef struct fvi_dn_spec {
     fvi_dn_pass pass;
     bool train; /* forward keeps a workspace for the way back */
     bool half;  /* source and weights as bf16 (linear, forward) */
+    bool fixed; /* weights are constant and will be packed */
     fvi_dn_view src, weight, bias, dst;
     int64_t side[3], stride[3], dilation[3], pad[3];
     int64_t tail[3]; /* further padding at the far end, of pooling */
@@ -74,9 +75,12 @@ void fvi_dn_free(fv_ctx *ctx, fvi_dn *dn); /* NULL is fine */
 size_t fvi_dn_scratch(const fvi_dn *dn);
 size_t fvi_dn_workspace(const fvi_dn *dn);
 
-/* Changes the layout of a constant input once instead of in every run. */
-fv_status fvi_dn_pack(fv_ctx *ctx, fvi_dn *dn, fvi_dn_role role,
-                      const void *data);
+/* Bytes of the weights in the layout of the primitive; 0: it takes ours. */
+size_t fvi_dn_packed(const fvi_dn *dn);
+
+/* Changes the layout of the weights of a fixed spec, once instead of in every
+ * run. */
+fv_status fvi_dn_pack(fv_ctx *ctx, fvi_dn *dn, const void *data);
 
 /* Numbers of one run. data[role] is NULL for absent and packed tensors;
  * outputs in `add` (bits by role) are added to instead of written. */

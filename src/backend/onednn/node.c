@@ -104,15 +104,17 @@ static fv_status make(fv_ctx *ctx, const fvi_problem *p, fvi_dn_spec spec,
         if (fv_count(p->x[i]) == 0)
             return fvi_fail(ctx, FV_ENOTSUP, "nothing to compute");
     spec.train = p->train;
+    spec.fixed = !p->train && p->nx > 1 && (p->fixed >> 1 & 1U);
     spec.pass = FVI_DN_FORWARD;
     FV_TRY(fvi_dn_new(ctx, &spec, &n->forward));
     need->scratch = fvi_dn_scratch(n->forward);
     need->keep = fvi_dn_workspace(n->forward);
     if (p->train)
         return make_backward(ctx, p, spec, need, n);
-    if (p->nx > 1 && (p->fixed >> 1 & 1U))
-        return fvi_dn_pack(ctx, n->forward, FVI_DN_WEIGHT, p->x[1].data);
-    return FV_OK;
+    if (!spec.fixed)
+        return FV_OK;
+    need->packed = fvi_dn_packed(n->forward);
+    return p->dry ? FV_OK : fvi_dn_pack(ctx, n->forward, p->x[1].data);
 }
 
 fv_status fvi_dn_prepare(fv_ctx *ctx, const fvi_problem *p,
