@@ -58,12 +58,15 @@ static void network_free(network *n)
  * n2v's own networks, whose running values count; RCAN for a factor of 4
  * (15,592,355) less its enlarging (2 x 147,712). The pyramid is torchvision's
  * on 50 layers (26,799,296, and 53,120 of norms it does not train) with 7
- * convolutions and norms of 128 and 2 outputs for a head. */
+ * convolutions and norms of 128 and 2 outputs for a head. LeNet as in Caffe,
+ * and the LeNet-300-100 of LeCun et al. 1998, which has no convolution. */
 static const struct {
     const char *arch, *settings;
     long long trained, all;
 } sizes[] = {
     {"lenet", "", 34622, 34622},
+    {"lenet", "maps1=20,maps2=50,hidden=500", 431080, 431080},
+    {"mlp_image", "hidden=300-100", 266610, 266610},
     {"alexnet", "", 61100840, 61100840},
     {"resnet", "", 11689512, 11699112},
     {"resnet", "depth=34", 21797672, 21814696},

@@ -13,6 +13,7 @@
     X(linear)        \
     X(perceptron)    \
     X(mlp)           \
+    X(mlp_image)     \
     X(conv)          \
     X(unet)          \
     X(cpnet)         \

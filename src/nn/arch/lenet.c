@@ -12,13 +12,15 @@
 #include "nn/arch/arch_internal.h"
 
 typedef struct lenet {
-    int in, out, side, hidden;
+    int in, out, side, maps1, maps2, hidden;
 } lenet;
 
 static const fv_field fields[] = {
     FV_INT(lenet, in, 1, 1, 64, "channels", "image channels"),
     FV_INT(lenet, out, 10, 1, 65536, "classes", "classes told apart"),
     FV_INT(lenet, side, 28, 16, 1024, "px", "side of the image"),
+    FV_INT(lenet, maps1, 6, 1, 1024, "channels", "of the first convolution"),
+    FV_INT(lenet, maps2, 16, 1, 1024, "channels", "of the second"),
     FV_INT(lenet, hidden, 120, 1, 65536, "numbers",
            "width of the first linear layer"),
     FV_END,
@@ -35,9 +37,9 @@ static fv_val build(fv_graph *g, const void *config, fv_val x)
 {
     const lenet *l = config;
     const int64_t left = ((l->side - 4) / 2 - 4) / 2;
-    x = stage(g, "conv1", x, 6);
-    x = stage(g, "conv2", x, 16);
-    x = fv_reshape(g, x, 1, (int64_t[]){left * left * 16});
+    x = stage(g, "conv1", x, l->maps1);
+    x = stage(g, "conv2", x, l->maps2);
+    x = fv_reshape(g, x, 1, (int64_t[]){left * left * l->maps2});
     x = fv_relu(g, fv_linear(g, "hidden", x, l->hidden));
     return fv_linear(g, "out", x, l->out);
 }
