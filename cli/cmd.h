@@ -13,6 +13,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_SOME = 3 };
 typedef struct cli {
     fv_ctx *ctx;
     int quiet, verbose, json, force;
+    int limited;  /* 1: --max-memory was given */
     int progress; /* 1: stderr is a terminal and not quiet */
     const char *program;
 } cli;

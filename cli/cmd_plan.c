@@ -134,7 +134,7 @@ static fv_tensor input_shape(const plan_args *o, const subject *s)
 typedef struct facts {
     fv_tensor input;
     fv_plan_row *row;
-    size_t rows, activations;
+    size_t rows, activations, packed;
     int64_t trained, all, field[3];
     double work, weights;
 } facts;
@@ -163,6 +163,7 @@ static fv_status gather(fv_ctx *ctx, const plan_args *o, const subject *s,
     for (size_t i = 0; i < f->rows; i++)
         f->work += f->row[i].work;
     f->activations = fv_plan_memory(plan);
+    f->packed = fv_plan_packed(plan);
     f->trained = fv_param_count(s->graph, 1);
     f->all = fv_param_count(s->graph, 0);
     /* training also holds gradients and two moments */
@@ -223,8 +224,12 @@ static void show_text(const cli *c, const plan_args *o, const subject *s,
     format_bytes((double)f->activations, bytes, sizeof bytes);
     printf("memory\t%s of activations", bytes);
     format_bytes(f->weights, bytes, sizeof bytes);
-    printf(", %s of weights%s\n", bytes,
+    printf(", %s of weights%s", bytes,
            o->train ? ", gradients and moments" : "");
+    format_bytes((double)f->packed, bytes, sizeof bytes);
+    if (f->packed)
+        printf(", %s of weights as kernels read them", bytes);
+    putchar('\n');
 }
 
 static json_t *shape_json(fv_tensor t)
@@ -260,14 +265,28 @@ static int show_json(cli *c, const plan_args *o, const subject *s,
             json_array_append_new(um, json_real((double)f->field[i] * pitch));
     }
     return tell_json(
-        c, json_pack("{s:s, s:b, s:o, s:I, s:I, s:o, s:o, s:f, s:I, s:f, s:o}",
+        c, json_pack("{s:s, s:b, s:o, s:I, s:I, s:o, s:o, s:f, s:I, s:f, s:I, "
+                     "s:o}",
                      "architecture", s->arch->name, "train", o->train, "input",
                      shape_json(f->input), "parameters", (json_int_t)f->trained,
                      "running_values", (json_int_t)(f->all - f->trained),
                      "receptive_field_px", px, "receptive_field_um", um,
                      "multiply_adds", f->work, "activation_bytes",
                      (json_int_t)f->activations, "weight_bytes", f->weights,
-                     "layers", layers));
+                     "packed_bytes", (json_int_t)f->packed, "layers", layers));
+}
+
+/* With --max-memory: would it fit? */
+static int check_room(cli *c, const plan_args *o, const subject *s,
+                      const facts *f)
+{
+    char what[96];
+    snprintf(what, sizeof what, "%s %s", o->train ? "training" : "running",
+             s->arch->name);
+    double bytes = (double)(f->activations + f->packed) + f->weights;
+    if (!c->limited || fvi_room(c->ctx, bytes, what) == FV_OK)
+        return EXIT_DONE;
+    return cli_fail(c);
 }
 
 static int show(cli *c, const plan_args *o, const subject *s)
@@ -288,6 +307,8 @@ static int show(cli *c, const plan_args *o, const subject *s)
         code = show_json(c, o, s, &f);
     else
         show_text(c, o, s, &f);
+    if (code == EXIT_DONE)
+        code = check_room(c, o, s, &f);
     fvi_free(c->ctx, f.row);
     fv_plan_free(plan);
     return code;
@@ -315,8 +336,9 @@ const fv_cmd cmd_plan = {
     .details = "Takes a model file, a built-in model, or the name of an "
                "architecture; a name it does not know makes it list them. "
                "Nothing is allocated, so that any size can be asked for; an "
-               "architecture of one side is planned for that. -v tells why a "
-               "faster kernel was not taken.",
+               "architecture of one side is planned for that. With "
+               "--max-memory it fails when the network would need more. -v "
+               "tells why a faster kernel was not taken.",
     .options = options,
     .size = sizeof(plan_args),
     .min_operands = 1,

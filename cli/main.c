@@ -70,6 +70,13 @@ static fv_status check_count(cli *c, const parsed *p)
     return FV_OK;
 }
 
+/* Bytes; a network that is larger would be ended by the system, unasked. */
+static size_t machine_memory(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    return pages > 0 && page > 0 ? (size_t)pages * (size_t)page : 0;
+}
+
 static int run_cmd(cli *c, parsed *p)
 {
     c->quiet = p->global.quiet;
@@ -79,8 +86,10 @@ static int run_cmd(cli *c, parsed *p)
     c->progress = !c->quiet && isatty(STDERR_FILENO);
     if (p->global.threads)
         fv_set_threads(c->ctx, p->global.threads);
-    if (p->global.max_memory > 0)
-        fv_set_memory_limit(c->ctx, (size_t)(p->global.max_memory * 1e6));
+    c->limited = p->global.max_memory > 0;
+    fv_set_memory_limit(c->ctx, c->limited
+                                    ? (size_t)(p->global.max_memory * 1e6)
+                                    : machine_memory());
     if (check_count(c, p) != FV_OK)
         return usage(c, p->cmd);
     catch_signals(c->ctx);

@@ -12,7 +12,7 @@ const fv_field global_fields[] = {
     FV_INT(globals, threads, 0, 0, 4096, "",
            "threads of work; 0: one per core"),
     FV_REAL(globals, max_memory, 0, 0, 1e9, "MB",
-            "refuse to take more memory than this; 0: no limit"),
+            "refuse to take more memory than this; 0: all of the machine"),
     FV_FLAG(globals, help, "show help and stop"),
     FV_FLAG(globals, version, "show the version and stop"),
     FV_END,

@@ -56,6 +56,17 @@ void *fvi_alloc(fv_ctx *ctx, size_t size)
     return h + 1;
 }
 
+fv_status fvi_room(fv_ctx *ctx, double bytes, const char *what)
+{
+    if (!ctx->limit || (double)ctx->live + bytes <= (double)ctx->limit)
+        return FV_OK;
+    return fvi_fail(ctx, FV_ENOMEM,
+                    "%s needs %.1f MB of memory, the limit is %.1f MB (%.1f MB "
+                    "in use)",
+                    what, bytes / 1e6, (double)ctx->limit / 1e6,
+                    (double)ctx->live / 1e6);
+}
+
 void *fvi_calloc(fv_ctx *ctx, size_t count, size_t size)
 {
     if (size && count > SIZE_MAX / size) {

@@ -38,6 +38,9 @@ void *fvi_calloc(fv_ctx *ctx, size_t count, size_t size); /* zeroed, checked */
 void *fvi_realloc(fv_ctx *ctx, void *block, size_t size);
 char *fvi_strdup(fv_ctx *ctx, const char *text);
 void fvi_free(fv_ctx *ctx, void *block); /* NULL is fine */
+/* FV_ENOMEM when `bytes` more would pass the memory limit; the sentence says
+ * what needs them. Allocates nothing: for a look at a sum of blocks ahead. */
+fv_status fvi_room(fv_ctx *ctx, double bytes, const char *what);
 
 /* ---- text ---- */
 

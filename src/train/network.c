@@ -62,6 +62,28 @@ static fv_status suggest_settings(fvi_run *r, const fv_arch *arch, void *config)
     return suggest(r->ctx, arch, words, config);
 }
 
+/* Weights in the model, in training and of the best epoch, gradients, two
+ * moments, and running values as they were: refused before any of it. */
+static fv_status check_room(fvi_run *r, const fv_arch *arch, const fv_graph *g)
+{
+    enum { VECTORS = 7 };
+    char what[96];
+    snprintf(what, sizeof what, "training %s with %lld parameters", arch->name,
+             (long long)fv_param_count(g, 1));
+    return fvi_room(r->ctx, 4.0 * VECTORS * (double)fv_param_count(g, 0), what);
+}
+
+static fv_status check_config(fvi_run *r, const fv_arch *arch,
+                              const void *config)
+{
+    fv_graph *g;
+    fv_val image, answer;
+    FV_TRY(fv_arch_build(r->ctx, arch, config, &g, &image, &answer));
+    fv_status status = check_room(r, arch, g);
+    fv_graph_free(g);
+    return status;
+}
+
 static fv_status configured_model(fvi_run *r, const fv_arch *arch, int maps,
                                   char *words, void *config)
 {
@@ -69,6 +91,7 @@ static fv_status configured_model(fvi_run *r, const fv_arch *arch, int maps,
     FV_TRY(configure(r->ctx, arch, words, config));
     FV_TRY(set_number(r->ctx, arch, config, "in", r->o.channels));
     FV_TRY(set_number(r->ctx, arch, config, "out", maps));
+    FV_TRY(check_config(r, arch, config));
     return fv_model_new(r->ctx, arch, config, (uint64_t)r->o.seed, &r->model);
 }
 
