@@ -12,6 +12,10 @@ static const fv_field options[] = {
             "segment: how far apart outlines may run for boundary F"),
     FV_REAL(score_args, range, 0, 0, 1e12, "counts",
             "restore: span that PSNR and SSIM refer to; 0: that of the truth"),
+    FV_PATH(score_args, roc, NULL,
+            "classify: file for a table with the ROC curve of each class"),
+    FV_PATH(score_args, calibration, NULL,
+            "classify: file for a table of probabilities against right ones"),
     FV_END,
 };
 
@@ -21,7 +25,7 @@ static int run(cli *c, const void *args, int count, char **operands)
     const char *kind = operands[0];
     bool segment = strcmp(kind, "segment") == 0;
     if (strcmp(kind, "classify") == 0)
-        return score_classify(c, operands[1], operands[2]);
+        return score_classify(c, args, operands[1], operands[2]);
     if (!segment && strcmp(kind, "restore") != 0) {
         (void)fvi_fail(c->ctx, FV_EINVAL,
                        "score: '%s' is not one of segment, restore, classify",

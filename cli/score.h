@@ -25,12 +25,13 @@ fv_status score_pairs_find(fv_ctx *ctx, const char *kind, const char *pred,
 void score_pairs_free(fv_ctx *ctx, score_pairs *p);
 
 typedef struct score_args {
-    const char *objects;
+    const char *objects, *roc, *calibration;
     double iou, tolerance, range;
 } score_args;
 
 /* A table of fovea classify against a table or folders named after classes. */
-int score_classify(cli *c, const char *pred, const char *truth);
+int score_classify(cli *c, const score_args *o, const char *pred,
+                   const char *truth);
 int score_segment(cli *c, const score_args *o, const score_pairs *p);
 int score_restore(cli *c, const score_args *o, const score_pairs *p);
 

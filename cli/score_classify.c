@@ -131,11 +131,72 @@ static json_t *scores_json(const exam *e)
                      "classes", classes);
 }
 
-int score_classify(cli *c, const char *pred, const char *truth)
+/* ---- tables of curves ---- */
+
+static fv_status write_table(cli *c, const char *path, fvi_text *t)
+{
+    fv_status status = fvi_text_check(t);
+    if (status == FV_OK && fvi_is_file(path) && !c->force)
+        status =
+            fvi_fail(c->ctx, FV_EIO, "%s exists, --force replaces it", path);
+    if (status == FV_OK)
+        status = fvi_file_write(c->ctx, path, t->data, t->size);
+    fvi_text_free(t);
+    return status;
+}
+
+static fv_status write_roc(const exam *e, const char *path)
+{
+    fv_ctx *ctx = e->c->ctx;
+    fvi_text t = {.ctx = ctx};
+    fv_roc_point *at = fvi_calloc(ctx, (size_t)e->n + 1, sizeof *at);
+    fv_status status = at ? FV_OK : FV_ENOMEM;
+    fvi_text_add(&t, "class,threshold,false_positive_rate,"
+                     "true_positive_rate\n");
+    for (int k = 0; k < e->classes && status == FV_OK; k++) {
+        int64_t count = 0;
+        status = fv_roc(ctx, e->classes, e->n, e->truth, e->probability, k, at,
+                        &count);
+        for (int64_t i = 0; i < count; i++)
+            fvi_text_add(&t, "%s,%.9g,%.6f,%.6f\n", class_name(e, k),
+                         at[i].threshold, at[i].false_rate, at[i].true_rate);
+    }
+    fvi_free(ctx, at);
+    if (status == FV_OK)
+        return write_table(e->c, path, &t);
+    fvi_text_free(&t);
+    return status;
+}
+
+static fv_status write_calibration(const exam *e, const char *path)
+{
+    fvi_text t = {.ctx = e->c->ctx};
+    fv_calibration_bin bin[FV_CALIBRATION_BINS];
+    fv_calibration(e->classes, e->n, e->truth, e->probability, bin);
+    fvi_text_add(&t, "from,to,images,probability,accuracy\n");
+    for (int b = 0; b < FV_CALIBRATION_BINS; b++)
+        if (bin[b].count)
+            fvi_text_add(&t, "%.4f,%.4f,%lld,%.6f,%.6f\n",
+                         (double)b / FV_CALIBRATION_BINS,
+                         (double)(b + 1) / FV_CALIBRATION_BINS,
+                         (long long)bin[b].count, bin[b].probability,
+                         bin[b].accuracy);
+    return write_table(e->c, path, &t);
+}
+
+static fv_status write_curves(const exam *e, const score_args *o)
+{
+    if (o->roc)
+        FV_TRY(write_roc(e, o->roc));
+    return o->calibration ? write_calibration(e, o->calibration) : FV_OK;
+}
+
+int score_classify(cli *c, const score_args *o, const char *pred,
+                   const char *truth)
 {
     exam e = {.c = c};
     int code = EXIT_FAILED;
-    if (examine(&e, pred, truth) != FV_OK)
+    if (examine(&e, pred, truth) != FV_OK || write_curves(&e, o) != FV_OK)
         cli_fail(c);
     else if (c->json)
         code = tell_json(c, scores_json(&e));

@@ -35,6 +35,37 @@ FV_NODISCARD FV_API fv_status fv_score_classes(fv_ctx *ctx, int K, int64_t n,
                                                double auc[],
                                                fv_class_scores *out);
 
+/* A point of a ROC curve: of the pictures that are not of the class, and of
+ * those that are, the shares with at least this probability of it. */
+typedef struct fv_roc_point {
+    double threshold, false_rate, true_rate;
+} fv_roc_point;
+
+/*
+ * The ROC curve of class `k` against the rest, from (0, 0) at an infinite
+ * threshold down to (1, 1), one point for each probability that occurs. `out`
+ * has room for n + 1 points; `*count` is 0 where a class never or always
+ * occurs. `truth` and `probability` as above. FV_ENOMEM.
+ */
+FV_NODISCARD FV_API fv_status fv_roc(fv_ctx *ctx, int K, int64_t n,
+                                     const int32_t truth[],
+                                     const float probability[], int k,
+                                     fv_roc_point out[], int64_t *count);
+
+/* Pictures whose answer has a probability in one bin: how many, its mean, and
+ * the share of them that is right (0 and 0 without any). */
+typedef struct fv_calibration_bin {
+    int64_t count;
+    double probability, accuracy;
+} fv_calibration_bin;
+enum { FV_CALIBRATION_BINS = 15 };
+
+/* Bin b holds answers with b/15 < probability <= (b+1)/15; their weighted
+ * differences are the calibration error above. */
+FV_API void fv_calibration(int K, int64_t n, const int32_t truth[],
+                           const float probability[],
+                           fv_calibration_bin out[FV_CALIBRATION_BINS]);
+
 FV_C_END
 
 #endif

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BINS = 15 };
-
 static int largest(const float *p, int K)
 {
     int best = 0;
@@ -70,7 +68,7 @@ static void from_counts(int K, int64_t n, const int64_t confusion[],
     out->macro_f1 /= occur;
 }
 
-/* ---- the area under the ROC curve ---- */
+/* ---- the ROC curve and the area under it ---- */
 
 typedef struct vote {
     float p;
@@ -126,23 +124,68 @@ static fv_status areas(fv_ctx *ctx, int K, int64_t n, const int32_t truth[],
     return FV_OK;
 }
 
+fv_status fv_roc(fv_ctx *ctx, int K, int64_t n, const int32_t truth[],
+                 const float probability[], int k, fv_roc_point out[],
+                 int64_t *count)
+{
+    vote *v = fvi_calloc(ctx, (size_t)n, sizeof *v);
+    int64_t is = 0, seen[2] = {0, 0};
+    if (!v)
+        return FV_ENOMEM;
+    for (int64_t i = 0; i < n; i++) {
+        v[i] = (vote){probability[i * K + k], truth[i] == k};
+        is += v[i].is;
+    }
+    *count = 0;
+    if (is > 0 && is < n) {
+        qsort(v, (size_t)n, sizeof *v, by_probability);
+        out[(*count)++] = (fv_roc_point){(double)INFINITY, 0, 0};
+    }
+    for (int64_t i = n - 1; i >= 0 && *count; i--) {
+        seen[v[i].is]++;
+        if (i > 0 && !(v[i - 1].p < v[i].p))
+            continue; /* equal ones together */
+        out[(*count)++] =
+            (fv_roc_point){(double)v[i].p, (double)seen[0] / (double)(n - is),
+                           (double)seen[1] / (double)is};
+    }
+    fvi_free(ctx, v);
+    return FV_OK;
+}
+
 /* ---- calibration ---- */
 
-/* Bin b holds probabilities b/BINS < p <= (b+1)/BINS. */
-static double calibration(int K, int64_t n, const int32_t truth[],
-                          const float probability[])
+void fv_calibration(int K, int64_t n, const int32_t truth[],
+                    const float probability[],
+                    fv_calibration_bin out[FV_CALIBRATION_BINS])
 {
-    double sure[BINS] = {0}, right[BINS] = {0}, off = 0;
+    enum { BINS = FV_CALIBRATION_BINS };
+    memset(out, 0, BINS * sizeof *out);
     for (int64_t i = 0; i < n; i++) {
         const float *p = probability + i * K;
         int said = largest(p, K);
         int b = (int)ceil((double)p[said] * BINS) - 1;
         b = b < 0 ? 0 : b >= BINS ? BINS - 1 : b;
-        sure[b] += (double)p[said];
-        right[b] += truth[i] == said;
+        out[b].count++;
+        out[b].probability += (double)p[said];
+        out[b].accuracy += truth[i] == said;
     }
     for (int b = 0; b < BINS; b++)
-        off += fabs(sure[b] - right[b]) / (double)n;
+        if (out[b].count) {
+            out[b].probability /= (double)out[b].count;
+            out[b].accuracy /= (double)out[b].count;
+        }
+}
+
+static double calibration_error(int K, int64_t n, const int32_t truth[],
+                                const float probability[])
+{
+    fv_calibration_bin bin[FV_CALIBRATION_BINS];
+    double off = 0;
+    fv_calibration(K, n, truth, probability, bin);
+    for (int b = 0; b < FV_CALIBRATION_BINS; b++)
+        off += (double)bin[b].count / (double)n *
+               fabs(bin[b].probability - bin[b].accuracy);
     return off;
 }
 
@@ -159,7 +202,7 @@ fv_status fv_score_classes(fv_ctx *ctx, int K, int64_t n, const int32_t truth[],
     FV_TRY(count(ctx, K, n, truth, probability, confusion));
     from_counts(K, n, confusion, f1, &s);
     FV_TRY(areas(ctx, K, n, truth, probability, auc, &s.auc));
-    s.calibration_error = calibration(K, n, truth, probability);
+    s.calibration_error = calibration_error(K, n, truth, probability);
     *out = s;
     return FV_OK;
 }

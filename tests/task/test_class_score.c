@@ -61,6 +61,39 @@ static void assert_number(const char *name, const char *what, double got,
         fail_msg("%s: %s is %.9g, expected %.9g", name, what, got, want);
 }
 
+/* Trapezoids under the curve make the area, bins the error: golden ones. */
+static void check_curves(const problem *p)
+{
+    fv_roc_point at[MOST_N + 1];
+    fv_calibration_bin bin[FV_CALIBRATION_BINS];
+    int64_t count, all = 0;
+    double error = 0;
+    for (int k = 0; k < p->K; k++) {
+        double area = 0;
+        assert_ok(fv_roc(ctx, p->K, p->n, p->truth, p->p, k, at, &count));
+        assert_int_equal(count > 0, !isnan(p->auc[k]));
+        if (count == 0)
+            continue;
+        for (int64_t i = 1; i < count; i++) {
+            assert_true(at[i].threshold < at[i - 1].threshold);
+            area += (at[i].false_rate - at[i - 1].false_rate) *
+                    (at[i].true_rate + at[i - 1].true_rate) / 2;
+        }
+        assert_number(p->name, "area", area, p->auc[k]);
+        assert_near(at[0].true_rate + at[0].false_rate, 0, 0);
+        assert_near(at[count - 1].true_rate, 1, 0);
+        assert_near(at[count - 1].false_rate, 1, 0);
+    }
+    fv_calibration(p->K, p->n, p->truth, p->p, bin);
+    for (int b = 0; b < FV_CALIBRATION_BINS; b++) {
+        all += bin[b].count;
+        error += (double)bin[b].count *
+                 fabs(bin[b].probability - bin[b].accuracy) / (double)p->n;
+    }
+    assert_int_equal(all, p->n);
+    assert_number(p->name, "bins", error, p->all[4]);
+}
+
 static void check(const problem *p)
 {
     int64_t confusion[MOST_K * MOST_K];
@@ -92,7 +125,7 @@ static void scores_are_those_of_scikit_learn(void **state)
     FILE *f = fopen(path, "r");
     assert_non_null(f);
     for (; next_problem(f, &p); problems++)
-        check(&p);
+        check(&p), check_curves(&p);
     fclose(f);
     assert_int_equal(problems, 4);
 }
