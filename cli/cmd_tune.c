@@ -48,6 +48,8 @@ static fv_status tune(cli *c, const tune_args *o, fv_model *m, double *ap,
                       int64_t *images)
 {
     fv_pair *pairs;
+    if (!o->images)
+        return FV_OK;
     FV_TRY(fv_pairs_read(c->ctx, o->images, o->labels,
                          fv_channels(m->graph, m->image), m->percentile, &pairs,
                          images));
@@ -66,6 +68,10 @@ static int report(cli *c, const char *file, const fv_model *m, double ap,
                                    json_number(ap), "threshold",
                                    m->decode.threshold, "seed", m->decode.seed,
                                    "min_area", (json_int_t)m->decode.min_area));
+    if (images == 0) {
+        printf("model\t%s\n", file);
+        return EXIT_DONE;
+    }
     printf("model\t%s\nimages\t%lld\nAP at IoU 0.5\t%.4f\nthreshold\t%g\n"
            "seed\t%g\nmin_area\t%lld px\n",
            file, (long long)images, ap, m->decode.threshold, m->decode.seed,
@@ -95,10 +101,11 @@ static int run(cli *c, const void *args, int count, char **operands)
     (void)count;
     (void)operands;
     const tune_args *o = args;
-    if (!o->model || !o->images || !o->labels) {
+    bool kept = !o->images && !o->labels && (o->card || o->output);
+    if (!o->model || (!kept && (!o->images || !o->labels))) {
         (void)fvi_fail(c->ctx, FV_EINVAL,
                        "tune: wants --model FILE, --images FOLDER and "
-                       "--labels FOLDER");
+                       "--labels FOLDER, or --card or --output alone");
         cli_fail(c);
         return EXIT_USAGE;
     }
@@ -116,8 +123,11 @@ const fv_cmd cmd_tune = {
     .operands = "",
     .example = "fovea tune --model run1/model.fovea --images val/images "
                "--labels val/labels",
-    .details = "The thresholds with the best mean AP over IoU 0.5 to 0.9 are "
-               "written into the model file. Never tune on test images.",
+    .details =
+        "The thresholds with the best mean AP over IoU 0.5 to 0.9 are "
+        "written into the model file. Never tune on test images. Without "
+        "images the thresholds stay: for another card, or other "
+        "--weights, of a model of any task.",
     .options = options,
     .size = sizeof(tune_args),
     .run = run,

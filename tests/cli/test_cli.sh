@@ -92,6 +92,13 @@ run 0 'f32[1,28,28,1]' plan lenet
 run 0 'f32[1,64,64,1]' plan autoencoder
 run 1 'side is 30, expected a multiple of 4' plan autoencoder \
     --set side=30,depth=2
+wide='side=100,in=3,hidden=30000,out=10'
+run 0 '900,330,010' plan mlp_image --set $wide
+run 0 '3.6 GB of weights' plan mlp_image --set $wide --max-memory 4000
+run 1 'MB of memory, the limit is 1000.0 MB' \
+    plan mlp_image --set $wide --max-memory 1000
+run 0 '"packed_bytes": 0' plan mlp_image --set $wide --json
+run 0 '11,250' plan mlp_image --set hidden=14-10,side=28
 run 1 'unet' plan unett
 run 1 "unknown option 'dpth', nearest is 'depth'" plan unet --set dpth=3
 run 1 'is not key=value' plan unet --set depth
@@ -209,6 +216,11 @@ check 'a head and one line per image' lines out.txt 5
 cp out.txt classes.tsv
 run 0 'balanced_accuracy' score classify classes.tsv k
 run 0 '"calibration_error"' score classify classes.tsv k --json
+run 0 '' score classify classes.tsv k --roc roc.csv --calibration bins.csv
+check 'from 0, 0' grep -qx 'a,inf,0.000000,0.000000' roc.csv
+check 'to 1, 1' grep -q '^b,.*,1.000000,1.000000$' roc.csv
+check 'bins of probability' grep -q '^0\.[0-9]*,[01]\.[0-9]*,[1-4],' bins.csv
+run 1 'roc.csv exists' score classify classes.tsv k --roc roc.csv
 printf 'id,class\nx1,a\nx2.tif,a\ny1,b\ny2,b\n' >truth.csv
 run 0 "images${tab}4" score classify classes.tsv truth.csv
 printf 'id,class\nx1,a\nx2,c\ny1,b\ny2,b\n' >truth.csv
@@ -231,6 +243,11 @@ run 0 "images${tab}2" score classify digits.tsv t10k-labels-idx1-ubyte
 cp t10k-labels-idx1-ubyte wrong-images-idx3-ubyte
 run 1 'has 1 extents, expected 3' classify wrong-images-idx3-ubyte $k
 run 1 'with which model' classify k/a
+printf '{"title": "two kinds"}' >card.json
+run 0 '' tune $k --output small.fovea --card card.json --weights f16
+run 0 'two kinds' info small.fovea
+run 0 'good' check small.fovea
+run 2 'or --card or --output alone' tune $k
 run 1 "is for 'restore', not 'classify'" classify k/a $r
 run 3 'missing.png' classify k/a missing.png $k
 
