@@ -54,8 +54,8 @@ static void step_lives(fv_plan *p, int i)
         live_at(&y->forward, back);
     for (int k = 0; k < s->nx; k++) {
         fvi_value *x = fvi_root(p, s->x[k]);
-        if (x->data)
-            continue;
+        if (fvi_node_at(p->graph, s->x[k])->op == FVI_OP_param)
+            continue; /* in the caller's vectors, also those of a dry plan */
         live_at(&x->forward, i);
         if (train && (keep & FVI_KEEP_X(k)))
             live_at(&x->forward, back);

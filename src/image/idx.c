@@ -47,10 +47,11 @@ static bool is_gzip(const unsigned char *bytes, size_t size)
 static fv_status inflate_all(fv_ctx *ctx, z_stream *z, unsigned char **out,
                              size_t *size)
 {
+    enum { HEAD = 16 }; /* bytes at most */
     size_t room = (size_t)1 << 16;
     int code = Z_OK;
     *size = 0;
-    while (code == Z_OK && (*size == 0 || *size <= wanted(*out, *size))) {
+    while (code == Z_OK && (*size < HEAD || *size <= wanted(*out, *size))) {
         unsigned char *grown = fvi_realloc(ctx, *out, room);
         if (!grown)
             return FV_ENOMEM;
