@@ -166,8 +166,7 @@ static fv_status gather(fv_ctx *ctx, const plan_args *o, const subject *s,
     f->packed = fv_plan_packed(plan);
     f->trained = fv_param_count(s->graph, 1);
     f->all = fv_param_count(s->graph, 0);
-    /* training also holds gradients and two moments */
-    f->weights = 4.0 * (double)f->all * (o->train ? 4 : 1);
+    f->weights = o->train ? fv_train_bytes(s->graph) : 4.0 * (double)f->all;
     return find_field(ctx, s, f);
 }
 
@@ -225,7 +224,7 @@ static void show_text(const cli *c, const plan_args *o, const subject *s,
     printf("memory\t%s of activations", bytes);
     format_bytes(f->weights, bytes, sizeof bytes);
     printf(", %s of weights%s", bytes,
-           o->train ? ", gradients and moments" : "");
+           o->train ? ", the best ones, gradients and moments" : "");
     format_bytes((double)f->packed, bytes, sizeof bytes);
     if (f->packed)
         printf(", %s of weights as kernels read them", bytes);

@@ -79,6 +79,11 @@ FV_NODISCARD FV_API fv_status fv_train(fv_ctx *ctx, const fv_train_options *o,
                                        const char *run, fv_train_callback tell,
                                        void *user);
 
+/* Bytes that fv_train takes for the parameters of a network: weights as they
+ * are trained and the best ones, gradients, two moments, and running values as
+ * they were, where there are any. */
+FV_API double fv_train_bytes(const fv_graph *g);
+
 /* One image and its truth in memory, as read. Which truth depends on the task:
  * labels, a target, other shots of the field, or a class. */
 typedef struct fv_pair {

@@ -72,7 +72,6 @@ fv_status fvi_save_best(fvi_run *r, bool last)
 {
     fv_model *m = r->model;
     json_t *scores = scores_of(r);
-    memcpy(m->params, r->best, (size_t)r->count * sizeof *m->params);
     if (last && r->task->finish) {
         fv_status status = r->task->finish(r, scores);
         if (status != FV_OK) {

@@ -62,15 +62,13 @@ static fv_status suggest_settings(fvi_run *r, const fv_arch *arch, void *config)
     return suggest(r->ctx, arch, words, config);
 }
 
-/* Weights in the model, in training and of the best epoch, gradients, two
- * moments, and running values as they were: refused before any of it. */
+/* Refused before any of it is taken. */
 static fv_status check_room(fvi_run *r, const fv_arch *arch, const fv_graph *g)
 {
-    enum { VECTORS = 7 };
     char what[96];
     snprintf(what, sizeof what, "training %s with %lld parameters", arch->name,
              (long long)fv_param_count(g, 1));
-    return fvi_room(r->ctx, 4.0 * VECTORS * (double)fv_param_count(g, 0), what);
+    return fvi_room(r->ctx, fv_train_bytes(g), what);
 }
 
 static fv_status check_config(fvi_run *r, const fv_arch *arch,

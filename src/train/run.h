@@ -86,8 +86,9 @@ struct fvi_run {
     float *rate; /* by parameter, or NULL */
     fv_schedule schedule;
     int64_t count, steps; /* parameters; steps per epoch */
-    float *w, *g, *m1, *m2, *best;
-    float *buffers; /* what a canceled step would have spoiled */
+    float *w, *g, *m1, *m2;
+    float *best;    /* the numbers of the model */
+    float *buffers; /* what a canceled step would have spoiled; may be NULL */
     fv_plan *plan;
     fvi_inputs in;
 

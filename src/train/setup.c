@@ -18,17 +18,29 @@ static int64_t round_up(int64_t n, int64_t step)
     return step > 1 ? (n + step - 1) / step * step : n;
 }
 
+static bool has_buffers(const fv_graph *g)
+{
+    return fv_param_count(g, 1) < fv_param_count(g, 0);
+}
+
+double fv_train_bytes(const fv_graph *g)
+{
+    int vectors = has_buffers(g) ? 6 : 5;
+    return (double)vectors * sizeof(float) * (double)fv_param_count(g, 0);
+}
+
 static fv_status make_vectors(fvi_run *r)
 {
     size_t n = (size_t)r->count + 1;
-    float **vector[] = {&r->w, &r->g, &r->m1, &r->m2, &r->best, &r->buffers};
-    for (size_t i = 0; i < sizeof vector / sizeof *vector; i++) {
+    float **vector[] = {&r->w, &r->g, &r->m1, &r->m2, &r->buffers};
+    size_t vectors = has_buffers(r->net.graph) ? 5 : 4;
+    for (size_t i = 0; i < vectors; i++) {
         *vector[i] = fvi_calloc(r->ctx, n, sizeof(float));
         if (!*vector[i])
             return FV_ENOMEM;
     }
-    memcpy(r->w, r->model->params, (n - 1) * sizeof(float));
-    memcpy(r->best, r->model->params, (n - 1) * sizeof(float));
+    r->best = r->model->params;
+    memcpy(r->w, r->best, (n - 1) * sizeof(float));
     return FV_OK;
 }
 
@@ -179,7 +191,7 @@ void fvi_run_close(fvi_run *r)
     fv_ctx *ctx = r->ctx;
     fv_plan_free(r->plan);
     fvi_batch_close(r);
-    float *vector[] = {r->w, r->g, r->m1, r->m2, r->best, r->buffers};
+    float *vector[] = {r->w, r->g, r->m1, r->m2, r->buffers};
     for (size_t i = 0; i < sizeof vector / sizeof *vector; i++)
         fvi_free(ctx, vector[i]);
     fv_graph_free(r->net.graph);
