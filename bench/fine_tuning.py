@@ -5,7 +5,7 @@ steps, and scores the images nothing was chosen on.
 
     python3 bench/fine_tuning.py DATA/phase_t98g OUT [--fovea build/bin/fovea]
         [--model models/nuclei.fovea] [--epochs 8] [--steps 25]
-    python3 bench/fine_tuning.py DATA/phase_t98g OUT --draw docs/img/fine-tuning.svg
+    python3 bench/fine_tuning.py DATA/phase_t98g OUT --draw PICTURE.svg
 
 The folder holds images/ and labels/. In natural order of names the first 10
 images train, the next 4 choose epoch and thresholds, the last 12 are the test.
