@@ -53,4 +53,13 @@ static inline fv_precision precision_named(const char *name)
     return name[0] == 'b' ? FV_BF16 : FV_FULL;
 }
 
+/* The option --augment: views for fv_predict_options. */
+#define AUGMENT                                                          \
+    "average over the image, mirrored (flips, 4 views) and also turned " \
+    "by a quarter (all, 8)"
+static inline int views_named(const char *name)
+{
+    return name[0] == 'n' ? 1 : name[0] == 'f' ? 4 : name[0] == 'a' ? 8 : 0;
+}
+
 #endif

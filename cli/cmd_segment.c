@@ -6,7 +6,7 @@
 #include <string.h>
 
 typedef struct segment_args {
-    const char *output, *model, *save, *precision, *backend;
+    const char *output, *model, *save, *precision, *backend, *augment;
     double diameter;
     int channel, tile, overlap;
 } segment_args;
@@ -24,6 +24,7 @@ static const fv_field options[] = {
            "side of the tiles of large images; 0: by memory"),
     FV_INT(segment_args, overlap, 0, 0, 4096, "px",
            "shared by neighboring tiles; 0: by what the network sees"),
+    FV_CHOICE(segment_args, augment, "model", "model|none|flips|all", AUGMENT),
     FV_CHOICE(segment_args, precision, "f32", "f32|bf16",
               "numbers to compute with"),
     FV_TEXT(segment_args, backend, NULL,
@@ -234,6 +235,7 @@ static fv_status load_model(job *j)
     fv_predict_options o = {.tile = j->o->tile,
                             .overlap = j->o->overlap,
                             .diameter = j->o->diameter,
+                            .views = views_named(j->o->augment),
                             .backend = j->o->backend,
                             .precision = precision_named(j->o->precision)};
     if (o.diameter > 0 && j->model->diameter <= 0)

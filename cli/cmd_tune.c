@@ -5,7 +5,7 @@
 #include <string.h>
 
 typedef struct tune_args {
-    const char *model, *images, *labels, *output, *card, *weights;
+    const char *model, *images, *labels, *output, *card, *weights, *augment;
 } tune_args;
 
 static const fv_field options[] = {
@@ -18,6 +18,7 @@ static const fv_field options[] = {
             "JSON file that becomes the card of the model"),
     FV_CHOICE(tune_args, weights, "same", "same|f32|bf16|f16",
               "how weights are stored: as they are, or with 32 or 16 bits"),
+    FV_CHOICE(tune_args, augment, "model", "model|none|flips|all", AUGMENT),
     FV_END,
 };
 
@@ -48,6 +49,8 @@ static fv_status tune(cli *c, const tune_args *o, fv_model *m, double *ap,
                       int64_t *images)
 {
     fv_pair *pairs;
+    if (views_named(o->augment))
+        m->views = views_named(o->augment);
     if (!o->images)
         return FV_OK;
     FV_TRY(fv_pairs_read(c->ctx, o->images, o->labels,

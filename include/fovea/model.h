@@ -37,6 +37,7 @@ typedef struct fv_model {
     char **class_names; /* classify: one per output; fv_model_set_classes   */
     int classes;
     int uncertainty; /* restore: 1: means, then scales (fv_loss_laplace)    */
+    int views; /* as in fv_predict_options; 0 is 1                          */
     fv_target target;
     fv_decode_options decode; /* tuned on validation images                 */
 
@@ -105,6 +106,9 @@ typedef struct fv_predict_options {
     int overlap;     /* shared by neighbors, px; 0: the receptive field,
                         at most 192                                         */
     double diameter; /* of the objects in this image, px; 0: as trained     */
+    int views; /* the answer is the mean over so many views of the picture:
+                  1: as it is, 4: mirrored, too, 8: also turned by a quarter;
+                  0: as the model says                                      */
     const char *backend;
     fv_precision precision; /* as in fv_plan_options                        */
 } fv_predict_options;

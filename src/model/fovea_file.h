@@ -15,7 +15,7 @@ typedef struct fvi_settings {
     double pitch_um_low, pitch_um_high;
     const char *axes;
     const char *normalize; /* NULL: percentile */
-    int uncertainty;
+    int uncertainty, views;
     const char *task, *target;
     double threshold, seed;
     int min_area, fill_holes;

@@ -1,5 +1,6 @@
 /* A network run over a picture of any size, tile by tile. */
 #include "model/predict.h"
+#include "task/view.h"
 
 #include <string.h>
 
@@ -88,6 +89,10 @@ static fv_status set_up(fv_ctx *ctx, fv_predictor *p)
     if (p->o.tile < 0 || p->o.overlap < 0 || p->o.diameter < 0)
         return fvi_fail(ctx, FV_EINVAL,
                         "tile, overlap and diameter cannot be negative");
+    p->views = p->o.views ? p->o.views : m->views ? m->views : 1;
+    if (p->views != 1 && p->views != 4 && p->views != 8)
+        return fvi_fail(ctx, FV_EINVAL, "%d views, expected 1, 4 or 8",
+                        p->views);
     p->multiple = m->arch->multiple ? m->arch->multiple(m->config) : 1;
     FV_TRY(set_halo(ctx, p));
     return set_side(ctx, p);
@@ -150,7 +155,7 @@ static void fill_weights(const fvi_axis *a, int64_t i, float *weight)
 }
 
 /* The rows of the picture under tiles that start at `top`. */
-static fv_status want_rows(fvi_view *v, int64_t top, int64_t tile)
+static fv_status want_rows(fvi_scan *v, int64_t top, int64_t tile)
 {
     int64_t lo = v->height, hi = 0;
     for (int64_t y = top; y < top + tile && v->fetch; y++) {
@@ -162,7 +167,7 @@ static fv_status want_rows(fvi_view *v, int64_t top, int64_t tile)
 }
 
 /* The part of the picture under a tile, mirrored beyond its edges. */
-static void fill_tile(const fvi_view *v, int64_t top, int64_t left,
+static void fill_tile(const fvi_scan *v, int64_t top, int64_t left,
                       fv_tensor tile)
 {
     const float *from = v->rows.data;
@@ -206,7 +211,7 @@ static void add_tile(const blend *b, int64_t top, int64_t left,
 }
 
 static fv_status run_tiles(fv_ctx *ctx, fv_predictor *p, const blend *b,
-                           fvi_view *v, fv_tensor maps)
+                           fvi_scan *v, fv_tensor maps)
 {
     const fv_model *m = p->model;
     for (int64_t i = 0; i < b->y.count; i++) {
@@ -227,7 +232,7 @@ static fv_status run_tiles(fv_ctx *ctx, fv_predictor *p, const blend *b,
 }
 
 /* The picture whole when that fits, else in tiles; `b` without weights. */
-static fv_status cut(fv_ctx *ctx, fv_predictor *p, const fvi_view *v, blend *b)
+static fv_status cut(fv_ctx *ctx, fv_predictor *p, const fvi_scan *v, blend *b)
 {
     const int64_t height = v->height, width = v->width;
     int64_t all = INT64_MAX / 2;
@@ -252,7 +257,7 @@ static fv_status cut(fv_ctx *ctx, fv_predictor *p, const fvi_view *v, blend *b)
     return want_plan(ctx, p, b->y.tile, b->x.tile);
 }
 
-static fv_status run_cut(fv_ctx *ctx, fv_predictor *p, fvi_view *v,
+static fv_status run_cut(fv_ctx *ctx, fv_predictor *p, fvi_scan *v,
                          fv_tensor maps)
 {
     blend b = {0};
@@ -267,7 +272,7 @@ static fv_status run_cut(fv_ctx *ctx, fv_predictor *p, fvi_view *v,
     return status;
 }
 
-fv_status fvi_predict_view(fv_ctx *ctx, fv_predictor *p, fvi_view *v,
+fv_status fvi_predict_scan(fv_ctx *ctx, fv_predictor *p, fvi_scan *v,
                            fv_tensor *maps)
 {
     const fv_model *m = p->model;
@@ -279,6 +284,54 @@ fv_status fvi_predict_view(fv_ctx *ctx, fv_predictor *p, fvi_view *v,
         fv_plane_free(ctx, &out);
     else
         *maps = out;
+    return status;
+}
+
+static fv_status run_plane(fv_ctx *ctx, fv_predictor *p, fv_tensor plane,
+                           fv_tensor *maps)
+{
+    fvi_scan s = {plane.dim[0], plane.dim[1], plane.dim[2], plane, 0, NULL};
+    return fvi_predict_scan(ctx, p, &s, maps);
+}
+
+/* The answer to one view, turned back, joins the mean. */
+static fv_status add_view(fv_ctx *ctx, fv_predictor *p, int i, fv_tensor plane,
+                          fv_tensor *sum)
+{
+    const fv_model *m = p->model;
+    bool directed = strcmp(m->task, "segment") == 0;
+    fvi_view v = fvi_view_at(i);
+    int64_t dim[3] = {plane.dim[v.swap], plane.dim[!v.swap], plane.dim[2]};
+    fv_tensor seen, answer;
+    FV_TRY(fvi_tensor_new(ctx, FV_F32, 3, dim, &seen));
+    fvi_view_show(ctx, v, plane, seen);
+    fv_status status = run_plane(ctx, p, seen, &answer);
+    fv_plane_free(ctx, &seen);
+    FV_TRY(status);
+    if (!sum->data) {
+        int64_t all[3] = {plane.dim[0], plane.dim[1], answer.dim[2]};
+        status = fvi_tensor_new(ctx, FV_F32, 3, all, sum);
+    }
+    if (status == FV_OK)
+        fvi_view_add(ctx, v, directed ? &m->target : NULL, answer,
+                     1 / (float)p->views, *sum);
+    fv_plane_free(ctx, &answer);
+    return status;
+}
+
+static fv_status run_views(fv_ctx *ctx, fv_predictor *p, fv_tensor plane,
+                           fv_tensor *maps)
+{
+    if (p->views == 1)
+        return run_plane(ctx, p, plane, maps);
+    fv_tensor sum = {.data = NULL};
+    fv_status status = FV_OK;
+    for (int i = 0; i < p->views && status == FV_OK; i++)
+        status = add_view(ctx, p, i, plane, &sum);
+    if (status == FV_OK)
+        *maps = sum;
+    else
+        fv_plane_free(ctx, &sum);
     return status;
 }
 
@@ -301,8 +354,7 @@ fv_status fvi_predict(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, int rgb,
 {
     fv_tensor ready, out;
     FV_TRY(fvi_prepare(ctx, p, plane, rgb, range, &ready));
-    fvi_view v = {ready.dim[0], ready.dim[1], ready.dim[2], ready, 0, NULL};
-    fv_status status = fvi_predict_view(ctx, p, &v, &out);
+    fv_status status = run_views(ctx, p, ready, &out);
     fv_plane_free(ctx, &ready);
     if (status == FV_OK)
         status = restore_size(ctx, plane.dim[0], plane.dim[1], &out);

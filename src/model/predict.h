@@ -12,6 +12,7 @@ struct fv_predictor {
     fv_predict_options o;
     int64_t multiple, halo, side; /* side: of the largest tile, px; */
     bool one_side;                /* or of every tile               */
+    int views;                    /* 1, 4 or 8                      */
     fv_plan *plan;                /* for tiles of plan_size, or NULL */
     int64_t plan_size[2];
 };
@@ -19,15 +20,15 @@ struct fv_predictor {
 /* A picture as the network wants it: `rows` f32 (h,W,C) are its rows from
  * `first` on. Where more are wanted `fetch` replaces them by rows lo <= y < hi;
  * NULL when all are there. */
-typedef struct fvi_view {
+typedef struct fvi_scan {
     int64_t height, width, channels;
     fv_tensor rows;
     int64_t first;
-    fv_status (*fetch)(struct fvi_view *v, int64_t lo, int64_t hi);
-} fvi_view;
+    fv_status (*fetch)(struct fvi_scan *v, int64_t lo, int64_t hi);
+} fvi_scan;
 
 /* The network's answer, f32 (H,W,K), for fv_plane_free. */
-fv_status fvi_predict_view(fv_ctx *ctx, fv_predictor *p, fvi_view *v,
+fv_status fvi_predict_scan(fv_ctx *ctx, fv_predictor *p, fvi_scan *v,
                            fv_tensor *maps);
 
 /* Image px times this are the px that the network was trained on. */

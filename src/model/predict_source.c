@@ -5,7 +5,7 @@
 #include <string.h>
 
 typedef struct stream {
-    fvi_view view; /* first: fetch is given its address */
+    fvi_scan view; /* first: fetch is given its address */
     fv_ctx *ctx;
     const fv_predictor *p;
     fv_source *source;
@@ -46,7 +46,7 @@ static fv_status read_band(void *user, int64_t top, fv_tensor out)
     return status;
 }
 
-static fv_status fetch(fvi_view *v, int64_t lo, int64_t hi)
+static fv_status fetch(fvi_scan *v, int64_t lo, int64_t hi)
 {
     stream *s = (stream *)(void *)v;
     fv_plane_free(s->ctx, &v->rows);
@@ -57,7 +57,7 @@ static fv_status fetch(fvi_view *v, int64_t lo, int64_t hi)
 
 static fv_status find_range(stream *s)
 {
-    const fvi_view *v = &s->view;
+    const fvi_scan *v = &s->view;
     fvi_bands bands = {v->height, v->width, v->channels, read_band, s};
     return fvi_range_of_bands(s->ctx, s->p->model, &bands, s->rgb, &s->range);
 }
@@ -74,7 +74,7 @@ static fv_status open_view(stream *s)
     s->rgb = im->rgb && s->channel == 0;
     FV_TRY(recorded(s, 0, 1, &row));
     s->view =
-        (fvi_view){extent(im, 'Y'), extent(im, 'X'), row.dim[2], row, 0, fetch};
+        (fvi_scan){extent(im, 'Y'), extent(im, 'X'), row.dim[2], row, 0, fetch};
     return FV_OK;
 }
 
@@ -85,7 +85,7 @@ fv_status fvi_predict_source(fv_ctx *ctx, fv_predictor *p, fv_source *source,
     FV_TRY(open_view(&s));
     fv_status status = find_range(&s);
     if (status == FV_OK)
-        status = fvi_predict_view(ctx, p, &s.view, maps);
+        status = fvi_predict_scan(ctx, p, &s.view, maps);
     fv_plane_free(ctx, &s.view.rows);
     return status;
 }

@@ -40,6 +40,8 @@ const fv_field fvi_output_fields[] = {
     FV_FLAG(fvi_settings, fill_holes, "holes in objects are filled"),
     FV_FLAG(fvi_settings, uncertainty,
             "the second half of the maps are the scales of the first half"),
+    FV_INT(fvi_settings, views, 0, 0, 8, "",
+           "mirrored and turned views that are averaged: 1, 4 or 8; 0: 1"),
     FV_END,
 };
 
@@ -81,6 +83,7 @@ fvi_settings fvi_settings_of(const fv_model *m)
         .normalize =
             strcmp(m->normalize, "percentile") == 0 ? NULL : m->normalize,
         .uncertainty = m->uncertainty,
+        .views = m->views,
         .task = m->task,
         .target = fv_target_name(m->target),
         .threshold = m->decode.threshold,
@@ -111,10 +114,14 @@ fv_status fvi_settings_apply(fv_ctx *ctx, const fvi_settings *s, fv_model *m)
         return fvi_fail(ctx, FV_EFORMAT,
                         "has uncertainty, but the network answers with %d maps",
                         channels);
+    if (s->views && s->views != 1 && s->views != 4 && s->views != 8)
+        return fvi_fail(ctx, FV_EFORMAT, "%d views, expected 1, 4 or 8",
+                        s->views);
     memmove(m->task, s->task, strlen(s->task) + 1);
     if (s->normalize && s->normalize != m->normalize)
         snprintf(m->normalize, sizeof m->normalize, "%s", s->normalize);
     m->uncertainty = s->uncertainty;
+    m->views = s->views;
     m->side = s->side;
     m->percentile[0] = s->percentile_low;
     m->percentile[1] = s->percentile_high;

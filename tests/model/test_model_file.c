@@ -56,6 +56,7 @@ static void round_trip(fv_weights kind, double tolerance)
     a->pitch_um[0] = 0.2;
     a->pitch_um[1] = 1.0 / 3;
     a->target = FV_TARGET_BOUNDARY;
+    a->views = 4;
     a->decode = (fv_decode_options){0.37, 0.61, 55, 0};
     assert_int_equal(fv_model_make_check(ctx, a), FV_OK);
     assert_int_equal(fv_model_write(ctx, path, a, kind), FV_OK);
@@ -68,6 +69,7 @@ static void round_trip(fv_weights kind, double tolerance)
     assert_near(b->diameter, 17.3, 0);
     assert_near(b->decode.threshold, 0.37, 0);
     assert_near(b->decode.seed, 0.61, 0);
+    assert_int_equal(b->views, 4);
     assert_int_equal(b->decode.min_area, 55);
     assert_int_equal(b->decode.fill_holes, 0);
     assert_int_equal(b->target, FV_TARGET_BOUNDARY);

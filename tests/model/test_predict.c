@@ -4,6 +4,7 @@
 
 #include "fovea/image.h"
 #include "model/predict.h"
+#include "task/view.h"
 
 static fv_ctx *ctx;
 
@@ -211,6 +212,54 @@ static void test_diameter(void **state)
     fv_model_free(ctx, m);
 }
 
+/* The mean over all eight views does not know which of them it began with: a
+ * turned picture gets the turned answer. Without views it does not. */
+static double change_when_turned(fv_model *m, int views, fv_tensor plane,
+                                 int view)
+{
+    fvi_view v = fvi_view_at(view);
+    fv_tensor seen = plane_of(plane.dim[v.swap], plane.dim[!v.swap], 1);
+    fvi_view_show(ctx, v, plane, seen);
+    fv_predict_options o = {.views = views};
+    fv_tensor want = predict(m, o, plane, 0), got = predict(m, o, seen, 0);
+    fv_tensor back = plane_of(plane.dim[0], plane.dim[1], want.dim[2]);
+    memset(back.data, 0, (size_t)fv_count(back) * sizeof(float));
+    fvi_view_add(ctx, v, &m->target, got, 1, back);
+    double change = difference(want, back) / largest(want);
+    fv_plane_free(ctx, &seen);
+    fv_plane_free(ctx, &want);
+    fv_plane_free(ctx, &got);
+    fv_plane_free(ctx, &back);
+    return change;
+}
+
+static void test_views(void **state)
+{
+    (void)state;
+    fv_model *m = make_unet(ctx, "2", "4", "1", "3");
+    fv_tensor plane = plane_of(43, 58, 1);
+    m->target = FV_TARGET_FLOWS;
+    for (int i = 1; i < FVI_VIEWS; i++) {
+        assert_near(change_when_turned(m, 8, plane, i), 0, 1e-5);
+        assert_true(change_when_turned(m, 1, plane, i) > 0.01);
+    }
+    assert_near(change_when_turned(m, 4, plane, 3), 0, 1e-5);
+    assert_true(change_when_turned(m, 4, plane, 4) > 0.01);
+    fv_tensor own = predict(m, (fv_predict_options){.views = 8}, plane, 0);
+    m->views = 8; /* as the model says */
+    fv_tensor same = predict(m, (fv_predict_options){0}, plane, 0);
+    assert_memory_equal(own.data, same.data,
+                        (size_t)fv_count(own) * sizeof(float));
+    fv_predictor *p;
+    fv_predict_options wrong = {.views = 3};
+    assert_int_equal(fv_predictor_new(ctx, m, wrong, &p), FV_EINVAL);
+    assert_non_null(strstr(fv_message(ctx), "3 views"));
+    fv_plane_free(ctx, &own);
+    fv_plane_free(ctx, &same);
+    fv_plane_free(ctx, &plane);
+    fv_model_free(ctx, m);
+}
+
 /* The objects of a simulated field do not depend on the tile: the network is
  * one blur and a threshold, written as a 1-channel convolution. */
 static void test_objects(void **state)
@@ -348,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_rgb_for_gray),
         cmocka_unit_test(test_wrong_channels),
         cmocka_unit_test(test_diameter),
+        cmocka_unit_test(test_views),
         cmocka_unit_test(test_objects),
         cmocka_unit_test(test_one_side),
         cmocka_unit_test(test_from_file),
