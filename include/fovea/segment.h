@@ -122,6 +122,13 @@ FV_NODISCARD FV_API fv_status fv_clean_labels(fv_ctx *ctx, fv_tensor labels,
                                               int64_t min_area, int fill_holes,
                                               int64_t *count);
 
+/* The median over the objects of labels u32 (H,W) of the diameter of a circle
+ * of equal area, px; 0 without objects. `objects` (their number) may be NULL.
+ * FV_ESHAPE, FV_ENOMEM. */
+FV_NODISCARD FV_API fv_status fv_median_diameter(fv_ctx *ctx, fv_tensor labels,
+                                                 double *diameter,
+                                                 int64_t *objects);
+
 /* Otsu's threshold of f32 (H,W): the value that best parts the histogram of
  * 256 bins in two. Source: Otsu 1979. */
 FV_NODISCARD FV_API fv_status fv_otsu(fv_ctx *ctx, fv_tensor gray,
