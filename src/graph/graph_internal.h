@@ -92,4 +92,11 @@ static inline const fvi_node *fvi_node_at(const fv_graph *g, int32_t id)
 fv_status fvi_bind(fv_ctx *ctx, const fv_graph *g, const fv_tensor input[],
                    fv_tensor shape[]);
 
+/* deepest.c: the last map of the way down of a network: of the maps between
+ * an image of these extents and the answer, one with the fewest positions,
+ * before a vector or a larger map follows. FV_ENOTSUP: none is smaller than
+ * the image. */
+fv_status fvi_deepest(fv_ctx *ctx, const fv_graph *g, fv_tensor image,
+                      fv_val answer, fv_val *out);
+
 #endif
