@@ -29,7 +29,7 @@ typedef struct fv_plan_options {
     int dry;             /* 1: shapes, memory and work only; nothing is
                             allocated, `params` may be NULL, never run it    */
     uint64_t seed;       /* 0; of dropout                                    */
-    fv_precision precision; /* FV_FULL; FV_BF16 for FV_INFER in f32 only;
+    fv_precision precision; /* FV_FULL; FV_BF16 with dtype FV_F32 only;
                                FV_ENOTSUP when no step can                   */
 } fv_plan_options;
 

@@ -30,7 +30,8 @@ typedef struct fvi_problem {
  * kernel's own copies of fixed inputs take. */
 typedef struct fvi_need {
     size_t keep, scratch, packed;
-    bool half; /* factors are rounded to bf16, as the problem allows */
+    bool half;      /* factors are rounded to bf16, as the problem allows */
+    char full[120]; /* why they are not, where that would be faster; or ""  */
 } fvi_need;
 
 /* One call of a kernel. */

@@ -146,9 +146,9 @@ static fv_status check_options(fv_ctx *ctx, const fv_graph *g,
     if (o->dtype != FV_F32 && o->dtype != FV_F64)
         return fvi_fail(ctx, FV_EINVAL, "plan: dtype %s, expected f32 or f64",
                         fv_dtype_name(o->dtype));
-    if (o->precision != FV_FULL && (o->mode != FV_INFER || o->dtype != FV_F32))
+    if (o->precision != FV_FULL && o->dtype != FV_F32)
         return fvi_fail(ctx, FV_EINVAL,
-                        "plan: bf16 is for inference in f32 only");
+                        "plan: bf16 is for products of f32 numbers");
     if (!params && g->params && !o->dry)
         return fvi_fail(ctx, FV_EINVAL,
                         "plan: the graph has parameters, "

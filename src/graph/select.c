@@ -51,13 +51,17 @@ static fv_status ask(fv_plan *p, fvi_step *s, const fvi_backend *b)
         return s->declined ? FV_ENOTSUP : FV_ENOMEM;
     }
     FV_TRY(status);
+    if (need.full[0] && !s->declined) {
+        s->declined = fvi_strdup(p->ctx, need.full);
+        status = s->declined ? FV_OK : FV_ENOMEM;
+    }
     s->kernel = kernel;
     s->backend = b->name;
     s->keep.size = need.keep;
     s->scratch = need.scratch;
     s->half = need.half;
     p->packed += need.packed;
-    return FV_OK;
+    return status;
 }
 
 /* Parameters have their numbers now (a dry plan's will have); those of an
@@ -96,8 +100,8 @@ static fv_status check_precision(const fv_plan *p)
     return fvi_fail(
         p->ctx, FV_ENOTSUP,
         "no step of this network can be done in bf16 here; it takes "
-        "linear layers or attention, and a processor with "
-        "AVX512-BF16");
+        "convolutions of stride 1 from 16 channels or, for inference, linear "
+        "layers or attention, and a processor with AMX or AVX512-BF16");
 }
 
 fv_status fvi_select(fv_plan *p)

@@ -80,7 +80,7 @@ static int check(fv_ctx *ctx, const char *text, bool avx2,
     checkop_subject all[CHECKOP_SUBJECTS];
     assert_int_equal(checkop_parse(ctx, text, &p), FV_OK);
     checkop_subject s = {.dtype = FV_F32, .bits_thread = true};
-    int count = checkop_subjects(p.op, all);
+    int count = checkop_subjects(p.op, p.half, all);
     s.backend = avx2 ? "native, AVX2" : "native";
     s.kernel = avx2 ? for_avx2(p.op) : fvi_backend_native.kernel[p.op];
     assert_true(count > 0);

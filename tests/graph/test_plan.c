@@ -2,6 +2,7 @@
 #include "base/base.h"
 #include "context.h"
 #include "fovea/arch.h"
+#include "fovea/loss.h"
 #include "fovea/plan.h"
 #include "graph/plan_internal.h"
 
@@ -216,6 +217,72 @@ static void inference_is_the_same_for_any_thread_count(void **state)
     drop(&n);
 }
 
+/* Gradients of one step; FV_ENOTSUP when bf16 is not multiplied here. */
+static fv_status train_once(net *n, fv_val truth, fv_val loss,
+                            fv_precision precision, float *grads)
+{
+    fv_plan *p;
+    fv_tensor in[] = {image_shape(2, 24, 16, 1), image_shape(2, 24, 16, 1)};
+    fv_plan_options o = {.mode = FV_TRAIN, .precision = precision};
+    FV_TRY(fv_plan_new(ctx, n->g, in, o, n->params, grads, &p));
+    fv_tensor x = fv_plan_at(p, n->image), t = fv_plan_at(p, truth);
+    for (int64_t i = 0; i < fv_count(x); i++) {
+        ((float *)x.data)[i] = (float)sin((double)(i * i % 1000));
+        ((float *)t.data)[i] = (float)cos((double)i);
+    }
+    memset(grads, 0, (size_t)fv_param_count(n->g, 0) * sizeof *grads);
+    assert_int_equal(fv_plan_run(ctx, p), FV_OK);
+    assert_int_equal(fv_plan_backward(ctx, p, loss), FV_OK);
+    fv_plan_free(p);
+    return FV_OK;
+}
+
+/* The length of a, or of a - b. */
+static double length_of(const float *a, const float *b, int64_t count)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++)
+        sum += pow((double)a[i] - (b ? (double)b[i] : 0), 2);
+    return sqrt(sum);
+}
+
+/* Factors keep 8 bits: gradients are off by some percent of their length. */
+static void training_in_bf16_is_close_and_the_same_for_all_threads(void **state)
+{
+    net n = build(
+        "unet", (const char *const[][2]){{"base", "16"}, {"depth", "2"}, {0}});
+    (void)state;
+    fv_val truth = fv_input(n.g, "truth", 4, (int64_t[]){-1, -1, -1, 1});
+    fv_val loss = fv_loss_mse(n.g, n.answer, truth, (fv_val){0});
+    fv_output(n.g, "loss", loss);
+    give_params(&n);
+    int64_t count = fv_param_count(n.g, 0);
+    float *full = fvi_alloc(ctx, (size_t)count * 4);
+    float *half = fvi_alloc(ctx, (size_t)count * 4);
+    float *again = fvi_alloc(ctx, (size_t)count * 4);
+    assert_int_equal(train_once(&n, truth, loss, FV_FULL, full), FV_OK);
+    fv_status status = train_once(&n, truth, loss, FV_BF16, half);
+    if (status == FV_OK) {
+        double off =
+            length_of(full, half, count) / length_of(full, NULL, count);
+        assert_true(off > 1e-5 && off < 0.1);
+        for (int threads = 1; threads <= 3; threads++) {
+            fv_set_threads(ctx, threads);
+            assert_int_equal(train_once(&n, truth, loss, FV_BF16, again),
+                             FV_OK);
+            assert_memory_equal(half, again, (size_t)count * sizeof *half);
+        }
+        fv_set_threads(ctx, 0);
+    }
+    fvi_free(ctx, full);
+    fvi_free(ctx, half);
+    fvi_free(ctx, again);
+    drop(&n);
+    assert_true(status == FV_OK || status == FV_ENOTSUP);
+    if (status == FV_ENOTSUP)
+        skip();
+}
+
 static void receptive_field_counts_pixels(void **state)
 {
     int64_t size[3];
@@ -323,6 +390,8 @@ int main(void)
         cmocka_unit_test(live_blocks_never_overlap),
         cmocka_unit_test(all_plans_agree),
         cmocka_unit_test(inference_is_the_same_for_any_thread_count),
+        cmocka_unit_test(
+            training_in_bf16_is_close_and_the_same_for_all_threads),
         cmocka_unit_test(receptive_field_counts_pixels),
         cmocka_unit_test(dry_plans_allocate_nothing_big),
         cmocka_unit_test(copies_of_weights_are_counted),

@@ -318,7 +318,7 @@ static void bf16_is_close_and_the_same_for_all_threads(void **state)
     fv_set_threads(ctx, 0);
 }
 
-static void bf16_is_for_inference_of_what_multiplies(void **state)
+static void bf16_is_for_f32_and_what_multiplies(void **state)
 {
     fv_graph *g;
     fv_plan *plan;
@@ -331,7 +331,7 @@ static void bf16_is_for_inference_of_what_multiplies(void **state)
     assert_int_equal(fv_plan_new(ctx, g, &in, o, NULL, NULL, &plan),
                      FV_ENOTSUP);
     assert_non_null(strstr(fv_message(ctx), "bf16"));
-    o.mode = FV_TRAIN;
+    o.dtype = FV_F64;
     assert_int_equal(fv_plan_new(ctx, g, &in, o, NULL, NULL, &plan), FV_EINVAL);
     fv_graph_free(g);
 }
@@ -412,7 +412,7 @@ int main(void)
         cmocka_unit_test(answers_and_gradients_in_float),
         cmocka_unit_test(inference_gives_the_same_answers),
         cmocka_unit_test(bf16_is_close_and_the_same_for_all_threads),
-        cmocka_unit_test(bf16_is_for_inference_of_what_multiplies),
+        cmocka_unit_test(bf16_is_for_f32_and_what_multiplies),
         cmocka_unit_test(named_sizes_have_the_published_numbers),
         cmocka_unit_test(stochastic_depth_drops_whole_images),
     };

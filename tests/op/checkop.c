@@ -90,7 +90,7 @@ static void run_problem(fv_ctx *ctx, settings *o, const char *text)
         o->failed++;
         return;
     }
-    int count = checkop_subjects(p.op, s);
+    int count = checkop_subjects(p.op, p.half, s);
     for (int i = 0; i < count; i++) {
         if (!chosen(o->backend, s[i].backend))
             continue;

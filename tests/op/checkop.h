@@ -24,7 +24,8 @@
  *   joined       q, k, v in one tensor    last=2     axes of numbers for each
  *   tail=1       further padding          spread     b is (N,C)
  *
- *   smooth=0.1   label smoothing
+ *   smooth=0.1   label smoothing          bf16       products of bf16 numbers,
+ *                                                  as which factors are drawn
  *
  * In local_response_norm k is the size and value is alpha; in laplace c counts
  * the channels of the target; in ssim f is the number of scales.
@@ -66,7 +67,7 @@ typedef struct checkop_problem {
     fv_tensor x[FVI_MAX_INPUTS], y; /* shapes */
     checkop_domain domain[FVI_MAX_INPUTS];
     unsigned want; /* inputs with a gradient      */
-    bool train, fused;
+    bool train, fused, half;
 } checkop_problem;
 
 /* FV_EINVAL names the word that is wrong. */
@@ -83,9 +84,11 @@ typedef struct checkop_subject {
 } checkop_subject;
 
 /* The backends that have a row for `op`: ref64 first, then ref, then the fast
- * ones. Returns how many. */
-enum { CHECKOP_SUBJECTS = 4 };
-int checkop_subjects(fvi_op_id op, checkop_subject out[CHECKOP_SUBJECTS]);
+ * ones, then kernels a backend would take on other processors. With `half`
+ * only the latter two and ref64. Returns how many. */
+enum { CHECKOP_SUBJECTS = 5 };
+int checkop_subjects(fvi_op_id op, bool half,
+                     checkop_subject out[CHECKOP_SUBJECTS]);
 
 /* The numbers of a problem: inputs and the arriving gradient. All are exact in
  * float. Arrays belong to `ctx`. */

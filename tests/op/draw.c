@@ -9,6 +9,25 @@ static double exact(double v)
     return (double)(float)v;
 }
 
+/* A double that is a bf16 number: 8 bits of fraction. */
+static double short_of(double v)
+{
+    int e;
+    double m = frexp(v, &e);
+    return ldexp(nearbyint(ldexp(m, 8)), e - 8);
+}
+
+/* Factors of products as kernels for bf16 round them; what is only added
+ * keeps its bits. */
+static void shorten(const checkop_problem *p, checkop_data *d)
+{
+    for (int k = 0; k < p->nx && k < 2; k++)
+        for (int64_t i = 0; i < fv_count(p->x[k]); i++)
+            d->x[k][i] = short_of(d->x[k][i]);
+    for (int64_t i = 0; i < fv_count(p->y); i++)
+        d->dy[i] = short_of(d->dy[i]);
+}
+
 static double away(fvi_rng *r)
 {
     double v = fvi_rng_between(r, 0.1, 1);
@@ -82,6 +101,8 @@ void checkop_draw(fv_ctx *ctx, const checkop_problem *p, uint64_t seed,
     d->dy = checkop_numbers(ctx, count);
     for (int64_t i = 0; i < count; i++)
         d->dy[i] = exact(away(&r));
+    if (p->half)
+        shorten(p, d);
 }
 
 void checkop_draw_integers(fv_ctx *ctx, const checkop_problem *p, uint64_t seed,

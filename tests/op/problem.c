@@ -17,6 +17,7 @@ typedef struct spec { /* a problem string, read */
     fvi_act act;
     fv_resample how;
     bool no_bias, infer, weighted, classes, axes, relative, joined, spread;
+    bool half;
 } spec;
 
 /* "3x4x5" -> {3, 4, 5}; how many, or -1. */
@@ -68,7 +69,8 @@ static bool read_flag(const char *word, spec *s)
     } flags[] = {{"nobias", &s->no_bias},    {"infer", &s->infer},
                  {"weighted", &s->weighted}, {"classes", &s->classes},
                  {"axes", &s->axes},         {"relative", &s->relative},
-                 {"joined", &s->joined},     {"spread", &s->spread}};
+                 {"joined", &s->joined},     {"spread", &s->spread},
+                 {"bf16", &s->half}};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         if (strcmp(word, flags[i].name) == 0)
             return *flags[i].flag = true;
@@ -521,6 +523,7 @@ fv_status checkop_parse(fv_ctx *ctx, const char *text, checkop_problem *p)
         return fvi_fail(ctx, FV_EINVAL, "%s: out of range", text);
     build(p, &s);
     p->fused = s.act != FVI_ACT_NONE;
+    p->half = s.half;
     p->train = !s.infer && !(p->fused && p->family == CHECKOP_BILINEAR);
     for (int i = 0; i < p->nx; i++)
         if (p->x[i].ndim < 0)

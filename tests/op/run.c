@@ -137,9 +137,15 @@ fv_status checkop_open(fv_ctx *ctx, const checkop_problem *p,
                            .x = x,
                            .y = fv_dense(NULL, s->dtype, p->y.ndim, p->y.dim),
                            .train = p->train,
-                           .want = p->train ? n->how.want : 0};
+                           .want = p->train ? n->how.want : 0,
+                           .half = p->half};
     fvi_need need = {0};
     fv_status status = s->kernel->prepare(ctx, &problem, &need, &n->state);
+    if (status == FV_OK && p->half && !need.half && s->dtype == FV_F32) {
+        if (s->kernel->release)
+            s->kernel->release(ctx, n->state);
+        status = fvi_fail(ctx, FV_ENOTSUP, "takes no products of bf16 numbers");
+    }
     if (status != FV_OK) {
         fvi_free(ctx, n);
         return status;

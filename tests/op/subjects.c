@@ -1,7 +1,33 @@
 /* The kernels at hand. */
 #include "checkop.h"
 
-int checkop_subjects(fvi_op_id op, checkop_subject out[CHECKOP_SUBJECTS])
+#ifdef FV_WITH_NATIVE
+#include "backend/native/native.h"
+
+/* Where AMX is to be had, the kernel for processors without it, too; it needs
+ * what AVX-512 needs. */
+static int add_others(fvi_op_id op, bool half, checkop_subject *out)
+{
+    if (op != FVI_OP_conv || !half || !__builtin_cpu_supports("avx512bf16"))
+        return 0;
+    *out = (checkop_subject){.backend = "avx512",
+                             .kernel = &fvi_native_conv_v4_half_any,
+                             .dtype = FV_F32,
+                             .exact = true,
+                             .bits_local = true,
+                             .bits_thread = true};
+    return 1;
+}
+#else
+static int add_others(fvi_op_id op, bool half, checkop_subject *out)
+{
+    (void)op, (void)half, (void)out;
+    return 0;
+}
+#endif
+
+int checkop_subjects(fvi_op_id op, bool half,
+                     checkop_subject out[CHECKOP_SUBJECTS])
 {
     const struct {
         const fvi_backend *b;
@@ -19,12 +45,15 @@ int checkop_subjects(fvi_op_id op, checkop_subject out[CHECKOP_SUBJECTS])
     };
     int count = 0;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        if (!all[i].b->kernel[op])
+        bool full = all[i].b == &fvi_backend_ref;
+        if (!all[i].b->kernel[op] || (half && full))
             continue;
         out[count] = all[i].s;
         out[count].backend = all[i].b->name;
+        out[count].exact |= half; /* no tiles of Winograd */
+        out[count].bits_local |= half;
         out[count].kernel = all[i].b->kernel[op];
         count++;
     }
-    return count;
+    return count + add_others(op, half, out + count);
 }

@@ -54,5 +54,9 @@ FVI_NATIVE_V3(FVI_NATIVE_DECLARE_V3)
 /* For AVX-512 with bf16. */
 extern const fvi_kernel fvi_native_linear_v4_half;
 extern const fvi_kernel fvi_native_attention_v4_half;
+extern const fvi_kernel fvi_native_conv_v4_half;
+/* The same whether it is the fastest or not, for tests; and by AMX. */
+extern const fvi_kernel fvi_native_conv_v4_half_any;
+extern const fvi_kernel fvi_native_conv_amx;
 
 #endif

@@ -10,6 +10,7 @@
 #include "backend/native/simd.h"
 
 #ifdef FV_HALF
+#include "backend/native/half.h"
 enum { PAIR = 2 };
 typedef uint32_t word;
 #else
@@ -40,15 +41,13 @@ static inline word word_of(const float *x, int64_t count)
 /* Words of neighbors: (a0, a1), (a2, a3), ..., (b0, b1), ... */
 static inline void pair_up(vec a, vec b, word *to)
 {
-    _mm512_storeu_si512(to, (__m512i)_mm512_cvtne2ps_pbh(b, a));
+    _mm512_storeu_si512(to, line(a, b));
 }
 
 /* Words of lanes: (a0, b0), (a1, b1), ... */
 static inline void interleave(vec a, vec b, word *to)
 {
-    const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(a));
-    const __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(b));
-    _mm512_storeu_si512(to, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+    _mm512_storeu_si512(to, pairs(a, b));
 }
 
 static inline vec multiply_add(vec sum, const word *a, const word *b)

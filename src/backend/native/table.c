@@ -6,6 +6,9 @@
 #include "backend/native/native.h"
 #include "base/base.h"
 
+#include <stdio.h>
+#include <string.h>
+
 typedef struct chosen {
     const fvi_kernel *kernel;
     void *state;
@@ -29,11 +32,16 @@ static bool has_v4(void)
 static fv_status first_of(fv_ctx *ctx, const fvi_kernel *const *kernel,
                           const fvi_problem *p, fvi_need *need, chosen *c)
 {
+    char why[sizeof need->full] = "";
     fv_status status = FV_ENOTSUP;
     for (; *kernel && status == FV_ENOTSUP; kernel++) {
         c->kernel = *kernel;
         status = c->kernel->prepare(ctx, p, need, &c->state);
+        if (status == FV_ENOTSUP && p->half && !why[0])
+            snprintf(why, sizeof why, "%s", fv_message(ctx));
     }
+    if (status == FV_OK && !need->half)
+        memcpy(need->full, why, sizeof why);
     return status;
 }
 
@@ -96,7 +104,8 @@ static void release(fv_ctx *ctx, void *state)
 #define KERNEL_V3(op) \
     KERNEL(op, LIST(&fvi_native_##op##_v4), LIST(&fvi_native_##op##_v3))
 KERNEL(conv,
-       LIST(&fvi_native_conv3_v4, &fvi_native_conv1_v4, &fvi_native_stem_v4),
+       LIST(&fvi_native_conv_amx, &fvi_native_conv_v4_half,
+            &fvi_native_conv3_v4, &fvi_native_conv1_v4, &fvi_native_stem_v4),
        NULL)
 KERNEL(conv_transposed, LIST(&fvi_native_conv_transposed_v4), NULL)
 KERNEL(linear, LIST(&fvi_native_linear_v4_half, &fvi_native_linear_v4),

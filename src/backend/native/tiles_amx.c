@@ -1,0 +1,89 @@
+/* Blocks of products by AMX: tiles 0 to 3 hold the sums, 4 and 5 the left
+ * factor, 6 and 7 the right one. */
+#include "backend/native/tiles.h"
+
+#include <immintrin.h>
+
+enum { ROW = 64, SUM_ROW = FVI_BLOCK * sizeof(float) };
+
+/* As the processor reads it: eight full tiles. Static, since the compiler does
+ * not see that all of it is read. */
+static const struct {
+    uint8_t palette, start, zero[14];
+    uint16_t row_bytes[16];
+    uint8_t rows[16];
+} config __attribute__((aligned(64))) = {
+    .palette = 1,
+    .row_bytes = {ROW, ROW, ROW, ROW, ROW, ROW, ROW, ROW},
+    .rows = {FVI_TILE, FVI_TILE, FVI_TILE, FVI_TILE, FVI_TILE, FVI_TILE,
+             FVI_TILE, FVI_TILE},
+};
+
+static void begin(void)
+{
+    _tile_loadconfig(&config);
+}
+
+static void end(void)
+{
+    _tile_release();
+}
+
+static void multiply_narrow(const fvi_tiles *t, bool add, float *sum)
+{
+    _tile_zero(0);
+    _tile_zero(2);
+    if (add) {
+        _tile_loadd(0, sum, SUM_ROW);
+        _tile_loadd(2, sum + FVI_TILE * FVI_BLOCK, SUM_ROW);
+    }
+    const uint16_t *b = t->b;
+    for (int64_t i = 0; i < t->steps; i++, b += t->step) {
+        const uint16_t *a = t->a + t->at[i];
+        _tile_loadd(6, b, ROW);
+        _tile_loadd(4, a, ROW);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_loadd(5, a + t->below, ROW);
+        _tile_dpbf16ps(2, 5, 6);
+    }
+    _tile_stored(0, sum, SUM_ROW);
+    _tile_stored(2, sum + FVI_TILE * FVI_BLOCK, SUM_ROW);
+}
+
+static void multiply(const fvi_tiles *t, bool add, float *sum)
+{
+    if (t->narrow) {
+        multiply_narrow(t, add, sum);
+        return;
+    }
+    float *low = sum + FVI_TILE * FVI_BLOCK;
+    if (add) {
+        _tile_loadd(0, sum, SUM_ROW);
+        _tile_loadd(1, sum + FVI_TILE, SUM_ROW);
+        _tile_loadd(2, low, SUM_ROW);
+        _tile_loadd(3, low + FVI_TILE, SUM_ROW);
+    } else {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+    }
+    const uint16_t *b = t->b;
+    for (int64_t i = 0; i < t->steps; i++, b += t->step) {
+        const uint16_t *a = t->a + t->at[i];
+        _tile_loadd(6, b, ROW);
+        _tile_loadd(4, a, ROW);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_loadd(7, b + t->beside, ROW);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_loadd(5, a + t->below, ROW);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_stored(0, sum, SUM_ROW);
+    _tile_stored(1, sum + FVI_TILE, SUM_ROW);
+    _tile_stored(2, low, SUM_ROW);
+    _tile_stored(3, low + FVI_TILE, SUM_ROW);
+}
+
+const fvi_tiler fvi_tiler_amx = {begin, end, multiply};
