@@ -50,6 +50,7 @@ typedef struct fv_train_options {
     /* the rest */
     int seed, threads, resume;
     const char *backend;
+    const char *precision; /* of products in steps: f32 (also NULL), bf16   */
 } fv_train_options;
 
 FV_API extern const fv_field fv_train_fields[];

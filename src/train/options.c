@@ -125,5 +125,8 @@ const fv_field fv_train_fields[] = {
     FV_FLAG(T, resume, "go on from last.ckpt with the options of run.json"),
     FV_TEXT(T, backend, NULL,
             "kernels: ref, onednn or native; without it the fastest"),
+    FV_CHOICE(T, precision, "f32", "f32|bf16",
+              "of factors in the products of a step; sums, weights and "
+              "everything else stay f32"),
     FV_END,
 };

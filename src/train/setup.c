@@ -59,8 +59,13 @@ static fv_status make_plan(fvi_run *r)
     fv_tensor in[3] = {input_shape(r, r->net.image),
                        input_shape(r, r->net.target),
                        input_shape(r, r->net.weight)};
+    const char *precision = r->o.precision;
     fv_plan_options how = {
-        .mode = FV_TRAIN, .backend = r->o.backend, .seed = (uint64_t)r->o.seed};
+        .mode = FV_TRAIN,
+        .backend = r->o.backend,
+        .seed = (uint64_t)r->o.seed,
+        .precision =
+            precision && strcmp(precision, "bf16") == 0 ? FV_BF16 : FV_FULL};
     FV_TRY(fv_plan_new(r->ctx, r->net.graph, in, how, r->w, r->g, &r->plan));
     r->in = (fvi_inputs){.image = fv_plan_at(r->plan, r->net.image),
                          .target = fv_plan_at(r->plan, r->net.target),

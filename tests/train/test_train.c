@@ -119,6 +119,31 @@ static void stopped_runs_end_with_the_same_bits(void **state)
     place_free(&p);
 }
 
+static void runs_in_bf16_end_with_the_same_bits(void **state)
+{
+    (void)state;
+    place p = place_new();
+    char killed[512];
+    write_disks(p.images, p.labels, 6, 40);
+    join(killed, p.root, "killed");
+    fv_train_options o = quick_options(&p);
+    o.config = "base=16,depth=1";
+    o.epochs = 3;
+    o.precision = "bf16";
+    watch w = {.copy_at = 6, .from = p.run, .to = killed};
+    fv_status status = fv_train(ctx, &o, p.run, tell, &w);
+    if (status == FV_OK) {
+        resume_from(killed); /* in bf16 again, as run.json says */
+        assert_same_model(p.run, killed);
+        assert_same_history(p.run, killed);
+        empty_folder(killed);
+    }
+    place_free(&p);
+    assert_true(status == FV_OK || status == FV_ENOTSUP);
+    if (status == FV_ENOTSUP)
+        skip();
+}
+
 static void a_plateau_survives_a_stop(void **state)
 {
     (void)state;
@@ -273,6 +298,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stopped_runs_end_with_the_same_bits),
+        cmocka_unit_test(runs_in_bf16_end_with_the_same_bits),
         cmocka_unit_test(a_plateau_survives_a_stop),
         cmocka_unit_test(damaged_checkpoints_are_refused),
         cmocka_unit_test(bad_runs_say_why),
