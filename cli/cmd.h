@@ -47,6 +47,11 @@ int cli_fail(cli *c);
 /* "fovea: <file>: <sentence>" on stderr. */
 void cli_fail_in(cli *c, const char *what);
 
+/* Of options by this name. */
+#define PRECISION_HELP                                                     \
+    "products of f32 numbers, or of numbers rounded to bf16, where these " \
+    "are faster"
+
 /* "f32" or "bf16". */
 static inline fv_precision precision_named(const char *name)
 {

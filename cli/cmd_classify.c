@@ -7,7 +7,7 @@
 #include <string.h>
 
 typedef struct classify_args {
-    const char *model, *embedding, *backend;
+    const char *model, *embedding, *precision, *backend;
     int top, channel;
 } classify_args;
 
@@ -19,6 +19,7 @@ static const fv_field options[] = {
            "give only so many, the most probable first; 0: all"),
     FV_INT(classify_args, channel, 0, 0, 1000, "",
            "channel to use, from 1; 0: all that the model takes"),
+    FV_CHOICE(classify_args, precision, "f32", "f32|bf16", PRECISION_HELP),
     FV_TEXT(classify_args, backend, NULL,
             "kernels: ref, onednn or native; without it the fastest"),
     FV_END,
@@ -235,7 +236,8 @@ static fv_status load_model(job *j)
     fv_status status = fv_model_read(ctx, path, &j->model);
     fv_text_free(ctx, path);
     FV_TRY(status);
-    FV_TRY(fv_classifier_new(ctx, j->model, j->o->backend, &j->classifier));
+    FV_TRY(fv_classifier_new(ctx, j->model, j->o->backend,
+                             precision_named(j->o->precision), &j->classifier));
     size_t n = (size_t)j->model->classes + 1;
     j->probability = fvi_calloc(ctx, n, sizeof *j->probability);
     j->order = fvi_calloc(ctx, n, sizeof *j->order);

@@ -26,12 +26,13 @@ static void say_cpu(report *r)
 {
     char text[256] = "unknown features";
 #if defined(__x86_64__)
-    snprintf(text, sizeof text, "x86-64%s%s%s%s%s",
+    snprintf(text, sizeof text, "x86-64%s%s%s%s%s%s",
              __builtin_cpu_supports("avx") ? " avx" : "",
              __builtin_cpu_supports("avx2") ? " avx2" : "",
              __builtin_cpu_supports("fma") ? " fma" : "",
              __builtin_cpu_supports("avx512f") ? " avx512f" : "",
-             __builtin_cpu_supports("avx512bf16") ? " avx512bf16" : "");
+             __builtin_cpu_supports("avx512bf16") ? " avx512bf16" : "",
+             __builtin_cpu_supports("amx-bf16") ? " amx-bf16" : "");
 #endif
     say(r, "processor", text);
 }

@@ -18,8 +18,10 @@ fv_status restore_model_open(cli *c, const restore_args *o, restorer *out)
 {
     char *path;
     restorer r = {.c = c, .plane = plane, .close = close_model};
-    fv_predict_options how = {
-        .tile = o->tile, .overlap = o->overlap, .backend = o->backend};
+    fv_predict_options how = {.tile = o->tile,
+                              .overlap = o->overlap,
+                              .backend = o->backend,
+                              .precision = precision_named(o->precision)};
     FV_TRY(fv_model_locate(c->ctx, NULL, o->model, &path));
     fv_status status = fv_model_read(c->ctx, path, &r.model);
     fv_text_free(c->ctx, path);

@@ -6,7 +6,7 @@
 #include "cmd.h"
 
 typedef struct restore_args {
-    const char *output, *model, *method, *save, *backend;
+    const char *output, *model, *method, *save, *precision, *backend;
     int tile, overlap;
     /* of the methods without a network, restore_filter.c */
     const char *psf;

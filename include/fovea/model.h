@@ -156,6 +156,7 @@ FV_NODISCARD FV_API fv_status fv_segment(fv_ctx *ctx, fv_predictor *p,
 typedef struct fv_classifier fv_classifier;
 FV_NODISCARD FV_API fv_status fv_classifier_new(fv_ctx *ctx, const fv_model *m,
                                                 const char *backend,
+                                                fv_precision precision,
                                                 fv_classifier **out);
 FV_API void fv_classifier_free(fv_classifier *c); /* NULL is fine */
 

@@ -41,7 +41,7 @@ static fv_status extend(fv_classifier *c)
     return fv_graph_check(c->ctx, c->graph);
 }
 
-static fv_status set_up(fv_classifier *c, const char *backend)
+static fv_status set_up(fv_classifier *c, fv_plan_options how)
 {
     const fv_model *m = c->model;
     FV_TRY(fvi_model_wants(c->ctx, m, "classify"));
@@ -51,19 +51,20 @@ static fv_status set_up(fv_classifier *c, const char *backend)
     FV_TRY(extend(c));
     int64_t dim[4] = {1, m->side, m->side, fv_channels(m->graph, m->image)};
     fv_tensor in = fv_dense(NULL, FV_F32, 4, dim);
-    fv_plan_options how = {.mode = FV_INFER, .backend = backend};
     return fv_plan_new(c->ctx, c->graph, &in, how, m->params, NULL, &c->plan);
 }
 
 fv_status fv_classifier_new(fv_ctx *ctx, const fv_model *m, const char *backend,
-                            fv_classifier **out)
+                            fv_precision precision, fv_classifier **out)
 {
+    const fv_plan_options how = {
+        .mode = FV_INFER, .backend = backend, .precision = precision};
     fv_classifier *c = fvi_calloc(ctx, 1, sizeof *c);
     if (!c)
         return FV_ENOMEM;
     c->ctx = ctx;
     c->model = m;
-    fv_status status = set_up(c, backend);
+    fv_status status = set_up(c, how);
     if (status != FV_OK)
         fv_classifier_free(c);
     else

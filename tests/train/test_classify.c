@@ -79,7 +79,7 @@ static int right_answers(const fv_model *m, const place *p)
 {
     fv_classifier *c;
     int right = 0;
-    assert_ok(fv_classifier_new(ctx, m, NULL, &c));
+    assert_ok(fv_classifier_new(ctx, m, NULL, FV_FULL, &c));
     assert_int_equal(fv_classifier_features(c), 6);
     for (int i = 0; i < 30; i++) {
         char path[512];
