@@ -1,6 +1,7 @@
 /*
  * A U-net of the field on one machine: one training step (forward, backward,
- * Adam) and one inference, on each backend, in turns.
+ * Adam) and one inference, on each backend and, of the first, in bf16, in
+ * turns.
  *   bench_unet [--depth 3] [--base 32] [--batch 4] [--side 256] [--image 512]
  *              [--threads 0] [--repeats 9] [--backend NAME] [--ask]
  * --ask: waits for lines "train" and "infer" on stdin and answers each with
@@ -76,7 +77,9 @@ static void fill(fv_tensor t, int classes)
     }
 }
 
-static net open_net(const options *o, const char *backend, int train)
+/* A network whose plan is NULL: no step can be done in that precision. */
+static net open_net(const options *o, const char *backend,
+                    fv_precision precision, int train)
 {
     net s = {0};
     int64_t side = train ? o->side : o->image, batch = train ? o->batch : 1;
@@ -97,10 +100,15 @@ static net open_net(const options *o, const char *backend, int train)
     if (!s.w)
         exit(1);
     fv_params_init(s.g, 1, s.w);
-    need(fv_plan_new(ctx, s.g, in,
-                     (fv_plan_options){.mode = train ? FV_TRAIN : FV_INFER,
-                                       .backend = backend},
-                     s.w, train ? s.w + s.n : NULL, &s.plan));
+    fv_status status =
+        fv_plan_new(ctx, s.g, in,
+                    (fv_plan_options){.mode = train ? FV_TRAIN : FV_INFER,
+                                      .backend = backend,
+                                      .precision = precision},
+                    s.w, train ? s.w + s.n : NULL, &s.plan);
+    if (status == FV_ENOTSUP && precision == FV_BF16)
+        return s;
+    need(status);
     fill(fv_plan_at(s.plan, s.image), 0);
     if (train)
         fill(fv_plan_at(s.plan, s.truth), OUT);
@@ -142,38 +150,65 @@ static double median(double *t, int n)
     return t[n / 2];
 }
 
+typedef struct side {
+    const char *name, *backend;
+    fv_precision precision;
+} side;
+
+/* Of the clock, and of all threads together. */
+typedef struct series {
+    double wall[REPEATS], cpu[REPEATS];
+} series;
+
+static void report(const options *o, const side *who, net *s, int train,
+                   series *t, double *first)
+{
+    if (s->plan) {
+        double wall = median(t->wall, o->repeats);
+        double cpu = median(t->cpu, o->repeats);
+        *first = *first > 0 ? *first : cpu;
+        printf("%s\t%s\t%.2f ms, of threads %.2f ms: %.2f of the first\t"
+               "%.0f MB\n",
+               train ? "train" : "infer", who->name, wall, cpu, cpu / *first,
+               (double)fv_plan_memory(s->plan) / 1e6);
+    }
+    close_net(s);
+}
+
 /* Every backend in turn, round after round. */
 static void compare(const options *o, int train)
 {
-    static const char *const names[] = {NULL, "onednn", "ref"};
-    enum { SIDES = 3 };
-    static double t[SIDES][REPEATS];
+    enum { SIDES = 4 };
+    const side all[SIDES] = {
+        {o->backend ? o->backend : "best", o->backend, FV_FULL},
+        {"bf16", o->backend, FV_BF16},
+        {"onednn", "onednn", FV_FULL},
+        {"ref", "ref", FV_FULL}};
+    static series t[SIDES];
     net s[SIDES];
-    double middle[SIDES];
-    int sides = o->backend ? 1 : SIDES;
+    double first = 0;
+    int sides = o->backend ? 2 : SIDES;
     for (int i = 0; i < sides; i++) {
-        s[i] = open_net(o, o->backend ? o->backend : names[i], train);
-        run(&s[i], train);
+        s[i] = open_net(o, all[i].backend, all[i].precision, train);
+        if (s[i].plan)
+            run(&s[i], train);
     }
     for (int r = 0; r < o->repeats; r++)
         for (int i = 0; i < sides; i++)
-            t[i][r] = run(&s[i], train).wall;
-    for (int i = 0; i < sides; i++) {
-        middle[i] = median(t[i], o->repeats);
-        const char *name = o->backend ? o->backend
-                           : names[i] ? names[i]
-                                      : "best";
-        printf("%s\t%s\t%.2f ms\t%.2f times as long as the first\t%.0f MB\n",
-               train ? "train" : "infer", name, middle[i],
-               middle[i] / middle[0], (double)fv_plan_memory(s[i].plan) / 1e6);
-        close_net(&s[i]);
-    }
+            if (s[i].plan) {
+                times spent = run(&s[i], train);
+                t[i].wall[r] = spent.wall;
+                t[i].cpu[r] = spent.cpu;
+            }
+    for (int i = 0; i < sides; i++)
+        report(o, &all[i], &s[i], train, &t[i], &first);
 }
 
 static void answer(const options *o)
 {
     char line[16];
-    net train = open_net(o, o->backend, 1), infer = open_net(o, o->backend, 0);
+    net train = open_net(o, o->backend, FV_FULL, 1);
+    net infer = open_net(o, o->backend, FV_FULL, 0);
     int64_t count = fv_param_count(train.g, 1);
     printf("%lld parameters\n", (long long)count);
     fflush(stdout);
