@@ -89,6 +89,25 @@ static fv_status choose(fv_plan *p, fvi_step *s, int first)
     return status;
 }
 
+/* What the step with the most products was refused with, or "". */
+static const char *refusal(const fv_plan *p)
+{
+    const char *why = "";
+    double most = 0;
+    for (int i = 0; i < p->steps; i++) {
+        const fvi_step *s = &p->step[i];
+        const fvi_op *op = fvi_ops[s->op];
+        double work =
+            op->work ? op->work(s->attr, s->in, p->value[s->value - 1].shape)
+                     : 0;
+        if (s->declined && work > most) {
+            most = work;
+            why = s->declined;
+        }
+    }
+    return why;
+}
+
 /* FV_ENOTSUP: bf16 is wanted and no kernel takes it. */
 static fv_status check_precision(const fv_plan *p)
 {
@@ -97,11 +116,13 @@ static fv_status check_precision(const fv_plan *p)
             return FV_OK;
     if (p->o.precision == FV_FULL)
         return FV_OK;
+    const char *why = refusal(p);
     return fvi_fail(
         p->ctx, FV_ENOTSUP,
-        "no step of this network can be done in bf16 here; it takes "
+        "no step of this network can be done in bf16 here%s%s; it takes "
         "convolutions of stride 1 from 16 channels or, for inference, linear "
-        "layers or attention, and a processor with AMX or AVX512-BF16");
+        "layers or attention, and a processor with AMX or AVX512-BF16",
+        *why ? ": " : "", why);
 }
 
 fv_status fvi_select(fv_plan *p)
