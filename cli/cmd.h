@@ -36,7 +36,7 @@ typedef struct fv_cmd {
 
 extern const fv_cmd cmd_segment, cmd_restore, cmd_classify, cmd_train, cmd_tune,
     cmd_score, cmd_measure, cmd_info, cmd_check, cmd_plan, cmd_models,
-    cmd_synth, cmd_doctor, cmd_help;
+    cmd_synth, cmd_convert, cmd_doctor, cmd_help;
 extern const fv_cmd *const fv_cmds[]; /* ended by NULL */
 
 /* The whole program; `allocator` NULL outside tests. */

@@ -81,6 +81,22 @@ FV_NODISCARD FV_API fv_status fv_model_write(fv_ctx *ctx, const char *path,
                                              const fv_model *m,
                                              fv_weights kind);
 
+/*
+ * Weights that another program trained, from a PyTorch state dict (.pth, .pt)
+ * or a .safetensors file, into `m`, which has the architecture and settings
+ * they were trained with (docs/file-format.md). Nothing in the file is run.
+ * `names` is how the file calls things: "kair" and "saoyan" (dncnn), "same" (as
+ * ours, cpnet); NULL: the first under which the file has every parameter.
+ * `inside` is the dict that the weights are in ("params_ema"), or NULL.
+ * FV_EIO, FV_EFORMAT (damaged; a tensor missing, one too many, or one of other
+ * extents, with its name), FV_ENOTSUP (asks for what is no tensor), FV_EINVAL
+ * (unknown names), FV_ENOMEM. After a failure the weights are of no use.
+ */
+FV_NODISCARD FV_API fv_status fv_model_import(fv_ctx *ctx, fv_model *m,
+                                              const char *path,
+                                              const char *names,
+                                              const char *inside);
+
 /* Runs the stored check input; `*error` is the largest absolute difference
  * from the stored output over its largest absolute value. FV_ENOTSUP when the
  * file has none. `backend` as in fv_plan_options; NULL: the fastest. */

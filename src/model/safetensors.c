@@ -250,7 +250,7 @@ static uint64_t little(const unsigned char *p, int bytes)
     return u;
 }
 
-static float number_at(fvi_st_type type, const unsigned char *base, int64_t i)
+float fvi_st_number(fvi_st_type type, const unsigned char *base, int64_t i)
 {
     if (type == FVI_ST_BF16)
         return fvi_from_bf16((uint16_t)little(base + 2 * i, 2));
@@ -277,6 +277,6 @@ fv_status fvi_st_numbers(const fvi_st *st, const fvi_st_tensor *t, float *out)
                         t->name);
     const unsigned char *base = st->data + t->begin;
     for (int64_t i = 0; i < t->count; i++)
-        out[i] = number_at(t->type, base, i);
+        out[i] = fvi_st_number(t->type, base, i);
     return FV_OK;
 }

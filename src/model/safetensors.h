@@ -58,6 +58,9 @@ const char *fvi_st_text(const fvi_st *st, const char *key);
 /* The numbers as f32, into t->count floats. FV_ENOTSUP for other types. */
 fv_status fvi_st_numbers(const fvi_st *st, const fvi_st_tensor *t, float *out);
 
+/* Number `i` of those at `base`, which are not FVI_ST_OTHER. */
+float fvi_st_number(fvi_st_type type, const unsigned char *base, int64_t i);
+
 /* One tensor to write: its numbers are rounded to `type`. */
 typedef struct fvi_st_item {
     const char *name;

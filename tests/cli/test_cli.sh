@@ -3,6 +3,7 @@
 #   test_cli.sh PATH-OF-FOVEA
 set -u
 fovea=$1
+script=$(cd "$(dirname "$0")" && pwd)/test_cli.sh
 here=$(mktemp -d)
 trap 'chmod -R u+rwx "$here"; rm -rf "$here"' EXIT
 cd "$here" || exit 1
@@ -102,6 +103,29 @@ run 0 '11,250' plan mlp_image --set hidden=14-10,side=28
 run 1 'unet' plan unett
 run 1 "unknown option 'dpth', nearest is 'depth'" plan unet --set dpth=3
 run 1 'is not key=value' plan unet --set depth
+
+# ---- weights of other programs ----
+
+golden=$(dirname "$script")/../golden
+run 0 '226 parameters' convert "$golden/dncnn.pth" d.fovea --arch dncnn \
+    --set depth=4,width=3,batch_norm=0 --task restore \
+    --normalize mean_std --deviation 255
+run 0 'good' check d.fovea
+run 0 'converted_from' info d.fovea --json
+run 1 'exists, --force replaces it' convert d.fovea d.fovea
+run 0 '' convert d.fovea d16.fovea --weights bf16
+check '16 bits are shorter' test "$(wc -c <d16.fovea)" -lt "$(wc -c <d.fovea)"
+run 1 'weights alone are no model' convert "$golden/dncnn.pth" e.fovea
+run 1 "has no tensor 'down0.conv1.weight'" convert "$golden/dncnn.pth" e.fovea \
+    --arch unet --task segment
+run 1 'target boundary has 3 maps' convert "$golden/unet.pth" e.fovea \
+    --arch unet --set base=2,depth=1,convs=1,batch_norm=0,up=transpose --task segment \
+    --target boundary
+run 1 'expected a name with .fovea' convert "$golden/dncnn.pth" e.pth
+printf 'PK\003\004not an archive' >bad.pth
+run 1 'is no whole zip archive' convert bad.pth e.fovea --arch unet \
+    --task restore
+check 'nothing half written' test ! -e e.fovea
 
 # ---- images to work on, a model made of them ----
 

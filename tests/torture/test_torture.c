@@ -287,6 +287,22 @@ static void refused_memory_in_models_and_doctor(void **state)
     refuse_each("fovea doctor", true);
 }
 
+static void refused_memory_in_convert(void **state)
+{
+    (void)state;
+    static const char *const files[] = {
+        "dncnn-2019.pth a.fovea --inside params_ema", "dncnn.pth a.fovea"};
+    for (int i = 0; i < 2; i++) {
+        char line[1024];
+        snprintf(line, sizeof line,
+                 "fovea convert %s/golden/%s --arch dncnn --set "
+                 "depth=4,width=3,batch_norm=0 --task restore --force "
+                 "--threads 1",
+                 getenv("FV_TEST_DIR"), files[i]);
+        refuse_each(line, false);
+    }
+}
+
 /* ---- the disk is full ---- */
 
 static const char *const writers[] = {
@@ -419,6 +435,7 @@ int main(void)
         cmocka_unit_test(refused_memory_in_restore),
         cmocka_unit_test(refused_memory_in_classify),
         cmocka_unit_test(refused_memory_in_models_and_doctor),
+        cmocka_unit_test(refused_memory_in_convert),
         cmocka_unit_test(files_that_cannot_grow),
         cmocka_unit_test(disk_of_two_pages),
         cmocka_unit_test(results_that_cannot_be_printed),
