@@ -287,8 +287,7 @@ static const int64_t *plan(const fvi_conv_half *o, int64_t *at)
 /* All channels of one band of y, which begins there. */
 static void run_band(const fvi_conv_half *o, const int64_t *at,
                      const uint16_t *w, const float *bias, int64_t rows,
-                     bool add, bool past, fvi_ahead *ahead, float *room,
-                     float *y)
+                     bool add, bool past, float *room, float *y)
 {
     const uint16_t *band = (const uint16_t *)(const void *)(room + 2 * SQUARE);
     for (int64_t k = 0; k < o->wide; k++) {
@@ -308,8 +307,6 @@ static void run_band(const fvi_conv_half *o, const int64_t *at,
             t.a = band + q * FVI_BLOCK;
             if (q < spots)
                 o->tiler->multiply(&t, false, now);
-            if (k == 0)
-                fvi_fetch(ahead);
             if (q > 0)
                 put_block(o, &f, before, q - FVI_BLOCK, rows,
                           y + k * FVI_BLOCK);
@@ -332,10 +329,7 @@ static void run_share(const fvi_conv_half *o, const int64_t *at, const float *x,
         const fvi_band b = fvi_band_at(o, i);
         pack_band(o, x, &b, i > first && fvi_band_follows(o, i),
                   (uint16_t *)(void *)(room + 2 * SQUARE));
-        fvi_ahead ahead = {0};
-        if (i + 1 < end)
-            ahead = fvi_ahead_of_x(o, x, i + 1, o->spots / FVI_BLOCK);
-        run_band(o, at, w, bias, b.rows, add, past, &ahead, room,
+        run_band(o, at, w, bias, b.rows, add, past, room,
                  y + (b.n * o->Ho + b.i) * o->Wo * o->K);
     }
 }
