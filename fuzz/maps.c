@@ -324,7 +324,7 @@ static void mix(fvi_rng *r, fv_tensor maps, float *scratch)
 
 static void draw_size(fvi_rng *r, int64_t dim[3])
 {
-    static const int64_t most[] = {3, 12, 40, 40, 90};
+    static const int64_t most[] = {3, 12, 24, 40, 64};
     int64_t side = most[fvi_rng_below(r, 5)];
     dim[0] = fvi_rng_below(r, side + 1);
     dim[1] = fvi_rng_below(r, side + 1);

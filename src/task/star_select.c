@@ -18,7 +18,7 @@ enum {
 
 /* Work is counted in looks at a bucket or at a kept star. A network's maps take
  * some ten looks per center; maps made to be slow are given up. */
-static const int64_t free_work = INT64_C(1) << 28;
+static const int64_t free_work = INT64_C(1) << 26;
 static const int64_t work_per_center = 1 << 14;
 static const int64_t heavy = 1 << 26; /* of one block */
 
