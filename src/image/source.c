@@ -176,6 +176,10 @@ fv_status fv_source_read(fv_source *s, int64_t t, int64_t z, int64_t top,
                         "outside the image",
                         s->path, (long long)top, (long long)left,
                         (long long)out.dim[0], (long long)out.dim[1]);
+    if (nonfinite)
+        *nonfinite = 0;
+    if (fv_count(out) == 0)
+        return FV_OK;
     fvi_rect part = {top, left, top + out.dim[0], left + out.dim[1]};
     fv_status status =
         s->whole ? fvi_image_part(s->ctx, im, t, z, top, left, out, &count)

@@ -216,6 +216,55 @@ static void what_is_refused(void **state)
     unlink(path);
 }
 
+static int64_t until_refusal;
+
+static void *grant(void *user, size_t size)
+{
+    (void)user;
+    return until_refusal-- > 0 ? aligned_alloc(64, (size + 63) / 64 * 64)
+                               : NULL;
+}
+
+static void release(void *user, void *block)
+{
+    (void)user;
+    free(block);
+}
+
+static fv_status read_once(fv_ctx *c, const char *path)
+{
+    float room[12];
+    fv_source *s;
+    int64_t dim[3] = {2, 2, 3};
+    FV_TRY(fv_source_open(c, path, NULL, &s));
+    fv_status status =
+        fv_source_read(s, 0, 0, 50, 60, fv_dense(room, FV_F32, 3, dim), NULL);
+    fv_source_close(s);
+    return status;
+}
+
+static void refused_memory_is_survived(void **state)
+{
+    (void)state;
+    static const fv_allocator allocator = {grant, release, NULL};
+    const char *path = write_file(&layouts[8], 2);
+    fv_status status = FV_ENOMEM;
+    for (int64_t n = 0; n < 1000 && status != FV_OK; n++) {
+        fv_ctx *c;
+        size_t live, peak;
+        until_refusal = 1000;
+        assert_int_equal(fv_ctx_new(&allocator, &c), FV_OK);
+        until_refusal = n;
+        status = read_once(c, path);
+        fv_memory(c, &live, &peak);
+        assert_int_equal(live, 0);
+        assert_true(status == FV_OK || status == FV_ENOMEM);
+        fv_ctx_free(c);
+    }
+    assert_int_equal(status, FV_OK);
+    unlink(path);
+}
+
 /* ---- percentiles of a picture in bands ---- */
 
 static fv_status band(void *user, int64_t top, fv_tensor out)
@@ -257,6 +306,7 @@ int main(void)
         cmocka_unit_test(every_slice_of_a_stack),
         cmocka_unit_test(other_formats_are_read_whole),
         cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(refused_memory_is_survived),
         cmocka_unit_test(percentiles_in_bands),
     };
     return cmocka_run_group_tests(tests, image_setup, image_teardown);
