@@ -47,7 +47,7 @@ int option_usage(const fv_field *f, char *buf, size_t size)
 {
     char name[64], letter[8] = "";
     size_t i = 0;
-    for (; f->name[i] && i < sizeof name - 1; i++)
+    for (; i < sizeof name - 1 && f->name[i]; i++)
         name[i] = f->name[i] == '_' ? '-' : f->name[i];
     name[i] = '\0';
     if (option_letter(f->name))

@@ -53,7 +53,7 @@ static void consider(nearest *n, const char *name)
 {
     char option[64]; /* as it is typed */
     size_t i = 0;
-    for (; name[i] && i < sizeof option - 1; i++)
+    for (; i < sizeof option - 1 && name[i]; i++)
         option[i] = name[i] == '_' ? '-' : name[i];
     option[i] = '\0';
     int d = fvi_text_distance(n->word, option);
@@ -91,7 +91,7 @@ static fv_status unknown_option(fv_ctx *ctx, const parsed *p, const char *name)
         return fvi_fail(ctx, FV_EINVAL, "unknown option '--%s'", name);
     char option[64];
     size_t i = 0;
-    for (; n.name[i] && i < sizeof option - 1; i++)
+    for (; i < sizeof option - 1 && n.name[i]; i++)
         option[i] = n.name[i] == '_' ? '-' : n.name[i];
     option[i] = '\0';
     return fvi_fail(ctx, FV_EINVAL,

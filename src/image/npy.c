@@ -171,7 +171,7 @@ static fv_status read_rows(const fvi_load *l, const header *h,
                            unsigned char *row, unsigned char *typed)
 {
     fv_tensor t = im->pixels;
-    int n = t.ndim, axis[FV_MAX_DIM];
+    int n = t.ndim, axis[FV_MAX_DIM] = {0};
     for (int i = 0; i < n; i++)
         axis[i] = h->fortran ? n - 1 - i : i;
     int fast = axis[n - 1];

@@ -17,7 +17,7 @@ static float median_at(const int64_t dim[3], const float *v, const int64_t r[3],
                         dim[2];
             for (int64_t i = x - r[2]; i <= x + r[2]; i++) {
                 float a = row[fvi_reflect(i, dim[2])];
-                window[n++] = a < 0 || a >= 0 ? a : 0;
+                window[n++] = a == a ? a : 0;
             }
         }
     return fvi_kth(window, n, n / 2);

@@ -57,8 +57,8 @@ static fv_status add_up(fv_ctx *ctx, const float *truth, const float *image,
                             t0, x0);
     }
     for (int64_t k = 0; k < chunks; k++) {
-        const double *from = &part[k].t;
-        double *to = &sum.t;
+        const double *from = (const double *)&part[k];
+        double *to = (double *)&sum;
         for (size_t i = 0; i < sizeof sum / sizeof *to; i++)
             to[i] += from[i];
     }

@@ -13,7 +13,7 @@ fv_status fvi_blind_mask(fv_ctx *ctx, const char *text, fvi_blind *b)
     b->height = b->width = 1;
     if (!text)
         return FV_OK;
-    bool good = sscanf(text, "%dx%d%c", &b->height, &b->width, &rest) == 2;
+    bool good = sscanf(text, "%3dx%3d%c", &b->height, &b->width, &rest) == 2;
     if (good && b->height % 2 == 1 && b->width % 2 == 1 && b->height > 0 &&
         b->width > 0 && b->height < 256 && b->width < 256)
         return FV_OK;

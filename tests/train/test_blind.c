@@ -150,6 +150,7 @@ static void structure_is_hidden_too(void **state)
     assert_fails(fvi_blind_mask(ctx, "2x5", &b), FV_EINVAL, "odd");
     assert_fails(fvi_blind_mask(ctx, "1x5x", &b), FV_EINVAL, "odd");
     assert_fails(fvi_blind_mask(ctx, "wide", &b), FV_EINVAL, "odd");
+    assert_fails(fvi_blind_mask(ctx, "4294967297x5", &b), FV_EINVAL, "odd");
     assert_fails(fvi_blind_mask(ctx, "-1x5", &b), FV_EINVAL, "odd");
 }
 

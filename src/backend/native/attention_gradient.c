@@ -39,7 +39,7 @@ typedef struct way {
 /* Floats; with at == NULL only counts. */
 static int64_t cut_place(const attend *s, float *at, place *p)
 {
-    float *none;
+    float *none = NULL;
     float **const part[] = {&none, &p->values, &p->rows, &p->p,
                             &p->e, &p->dk,     &p->dv,   &p->q,
                             &p->g, &p->dq,     &p->near};

@@ -211,14 +211,14 @@ static void weigh(const frame *f, const job *j, int64_t t)
     const real *q = f->x[0] + begin(f, j, 0, t);
     const real scale = (real)(1 / sqrt((double)f->d));
     const int part = token(f, j, 0, t).part;
-    real *p = j->p, top = -INFINITY;
+    real *p = j->p, top = (real)-INFINITY;
     FOR (s, S)
         p[s] = scale * fvi_dot(q, f->x[1] + begin(f, j, 1, s), f->d);
     if (f->o->position != FVI_POSITION_NONE)
         add_position(f, j, t, p);
     FOR (s, S) {
         if (token(f, j, 1, s).part != part)
-            p[s] = -INFINITY;
+            p[s] = (real)-INFINITY;
         top = p[s] > top ? p[s] : top;
     }
     double sum = 0;

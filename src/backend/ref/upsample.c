@@ -52,7 +52,7 @@ static void outputs_of(axis a, int64_t h, int64_t *lo, int64_t *hi)
 static void add_box(const axis a[3], const int64_t at[3], bool back,
                     const real *x, const int64_t extent[3], int64_t C, real *y)
 {
-    int64_t lo[3], hi[3];
+    int64_t lo[3] = {0}, hi[3] = {0};
     for (int k = 0; k < 3; k++)
         (back ? outputs_of : inputs_of)(a[k], at[k], &lo[k], &hi[k]);
     for (int64_t p = lo[0]; p < hi[0]; p++)
