@@ -127,6 +127,10 @@ static fv_status prepare(job *j, const restore_args *o, int count,
         return fvi_fail(j->c->ctx, FV_ENOTSUP,
                         "--save uncertainty: there is none but that of a model "
                         "trained with --loss laplace");
+    if (j->out.chosen & 1u << RESIDUAL && j->how.channels)
+        return fvi_fail(j->c->ctx, FV_ENOTSUP,
+                        "--save residual: the model answers in other units "
+                        "than those of the image");
     FV_TRY(inputs_expand(j->c, count, operands, &j->in));
     return fvi_make_folder(j->c->ctx, o->output);
 }

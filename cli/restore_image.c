@@ -62,13 +62,19 @@ static fv_status restore_planes(restorer *r, const char *path,
     return FV_OK;
 }
 
+static fv_status blank(const restorer *r, const fv_image *im, fv_image **out)
+{
+    return r->channels ? stack_channels(r->c, im, r->channels, out)
+                       : stack_blank(r->c, im, out);
+}
+
 fv_status restore_image(restorer *r, const char *path, const fv_image *im,
                         fv_image **restored, fv_image **uncertainty)
 {
     fv_image *good = NULL, *scale = NULL;
-    fv_status status = stack_blank(r->c, im, &good);
+    fv_status status = blank(r, im, &good);
     if (status == FV_OK && r->uncertain)
-        status = stack_blank(r->c, im, &scale);
+        status = blank(r, im, &scale);
     if (status == FV_OK)
         status = restore_planes(r, path, im, good, scale);
     if (status != FV_OK) {

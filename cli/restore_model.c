@@ -34,6 +34,7 @@ fv_status restore_model_open(cli *c, const restore_args *o, restorer *out)
         return status;
     }
     r.uncertain = r.model->uncertainty;
+    r.channels = r.model->targets;
     *out = r;
     return FV_OK;
 }

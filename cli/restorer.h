@@ -23,6 +23,7 @@ typedef struct restorer {
                        fv_tensor *restored, fv_tensor *uncertainty);
     void (*close)(struct restorer *r);
     bool uncertain; /* gives an uncertainty */
+    int channels;   /* of what it gives; 0: as the image */
     fv_model *model;
     fv_predictor *predictor;
 } restorer;

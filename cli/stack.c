@@ -23,6 +23,31 @@ fv_status stack_blank(cli *c, const fv_image *im, fv_image **out)
     return new_like(c, im, FV_F32, im->pixels.dim, out);
 }
 
+fv_status stack_channels(cli *c, const fv_image *im, int channels,
+                         fv_image **out)
+{
+    char axes[FV_MAX_DIM + 2] = "";
+    int64_t dim[FV_MAX_DIM + 1];
+    int n = 0;
+    bool put = channels == 1;
+    for (int i = 0; im->axes[i] && n < FV_MAX_DIM; i++) {
+        if (strchr("CS", im->axes[i]))
+            continue;
+        if (!put && strchr("ZYX", im->axes[i])) {
+            axes[n] = 'C';
+            dim[n++] = channels;
+            put = true;
+        }
+        axes[n] = im->axes[i];
+        dim[n++] = im->pixels.dim[i];
+    }
+    fv_image *f;
+    FV_TRY(fv_image_new(c->ctx, FV_F32, axes, dim, &f));
+    memcpy(f->pitch, im->pitch, sizeof f->pitch);
+    *out = f;
+    return FV_OK;
+}
+
 static void clear_nonfinite(cli *c, const char *path, fv_image *im)
 {
     float *v = im->pixels.data;

@@ -15,6 +15,9 @@ fv_status stack_copy(cli *c, const char *path, const fv_image *im,
 
 /* A zeroed f32 image with the axes, extents, pitch and names of `im`. */
 fv_status stack_blank(cli *c, const fv_image *im, fv_image **out);
+/* The same with `channels` channels that have nothing to do with its own. */
+fv_status stack_channels(cli *c, const fv_image *im, int channels,
+                         fv_image **out);
 /* A zeroed image like `im`, of another type, and of other height and width. */
 fv_status stack_like(cli *c, const fv_image *im, fv_dtype dtype, int64_t height,
                      int64_t width, fv_image **out);

@@ -37,7 +37,10 @@ typedef struct fv_model {
     char **class_names; /* classify: one per output; fv_model_set_classes   */
     int classes;
     int uncertainty; /* restore: 1: means, then scales (fv_loss_laplace)    */
-    int views; /* as in fv_predict_options; 0 is 1                          */
+    int views;   /* as in fv_predict_options; 0 is 1                          */
+    int targets; /* restore: channels in units of their own: what 0 and 1
+                        are in counts; 0: in the units of the picture       */
+    double target_low[FV_MAX_CHANNELS], target_high[FV_MAX_CHANNELS];
     fv_target target;
     fv_decode_options decode; /* tuned on validation images                 */
 
@@ -150,7 +153,8 @@ FV_NODISCARD FV_API fv_status fv_predict(fv_ctx *ctx, fv_predictor *p,
 
 /*
  * fv_predict of a model for restoration, in the units of `plane`: `*restored`
- * f32 (H,W,C). `*uncertainty` (may be NULL) receives the scale of the Laplace
+ * f32 (H,W,C); or f32 (H,W,targets) in units of its own. `*uncertainty` (may
+ * be NULL) receives the scale of the Laplace
  * distribution around each number, or ndim -1 when the model has none. A model
  * of one channel restores each channel by itself. The caller frees both with
  * fv_plane_free. FV_EINVAL: a model for something else.

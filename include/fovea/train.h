@@ -37,11 +37,16 @@ typedef struct fv_train_options {
     double by_area;  /* images are drawn by this power of their area; 0: alike*/
     double touching; /* extra weight of pixels between touching objects   */
     /* restoration */
-    const char *method; /* care, n2n, n2v, n2v2                            */
+    const char *method;  /* care, n2n, n2v, n2v2                            */
+    int target_channels; /* of the answer; 0: as the targets          */
+    const char *target_range; /* image, own; NULL: by the channels         */
     double blind_share; /* of pixels hidden from the network, percent       */
     int blind_radius;   /* of the window replacements come from, px         */
     const char *blind_replace; /* uniform, median                           */
     const char *blind_mask;    /* "1x9": also hidden, against structure     */
+    const char *feature_model; /* network of the loss perceptual            */
+    const char *segment_model; /* network whose maps are to stay the same   */
+    double segment_weight;     /* of their difference in the loss           */
     /* classification */
     double label_smoothing;
     /* fine-tuning */

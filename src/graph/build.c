@@ -145,6 +145,7 @@ static fv_val norm(fv_graph *g, const char *name, fv_val x, fvi_op_id op,
         return fvi_node_named(g, name, op, &o, 2, v);
     v[2] = fvi_param_add(g, name, "shift", 1, each, FVI_INIT_ZERO, 1, true);
     if (op == FVI_OP_batch_norm) {
+        o.momentum = g->lent ? 0 : o.momentum;
         v[3] = fvi_param_add(g, name, "mean", 1, each, FVI_INIT_ZERO, 1, false);
         v[4] = fvi_param_add(g, name, "var", 1, each, FVI_INIT_ONE, 1, false);
         nx = 5;
@@ -309,6 +310,8 @@ static fv_val drop(fv_graph *g, fv_val x, float rate, fvi_op_id op)
         return fvi_graph_fail(g, FV_EINVAL,
                               "%s: rate %g, expected 0 to below 1",
                               fvi_ops[op]->name, (double)rate);
+    if (g->lent)
+        return x;
     return fvi_node_add(g, op, &(fvi_number){rate}, 1, &x);
 }
 

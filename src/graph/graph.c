@@ -208,7 +208,7 @@ fv_val fv_input(fv_graph *g, const char *name, int ndim, const int64_t dim[])
 
 void fv_output(fv_graph *g, const char *name, fv_val v)
 {
-    if (g->status != FV_OK)
+    if (g->status != FV_OK || g->lent)
         return;
     if (!valid(g, v))
         fvi_graph_fail(g, FV_EINVAL, "output '%s' is no value", name);

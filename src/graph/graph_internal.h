@@ -15,6 +15,7 @@ typedef struct fvi_node {
     int32_t x[FVI_MAX_INPUTS]; /* value ids */
     fv_tensor shape;           /* open extents are -1, data NULL */
     int param;                 /* index into params, or -1 */
+    const float *lent;         /* numbers of a borrowed parameter, or NULL */
 } fvi_node;
 
 /* SMALL: normal numbers of standard deviation 0.02, as transformers have it for
@@ -56,8 +57,19 @@ struct fv_graph {
     fvi_text scope;             /* "down3/conv1/" */
     size_t mark[FVI_MAX_SCOPE]; /* lengths of the outer scopes */
     int depth;
-    fv_init init; /* of the weights to come */
+    fv_init init;      /* of the weights to come */
+    const float *lent; /* where the next borrowed parameter lies, or NULL */
 };
+
+/*
+ * From here on parameters are not the graph's own: their numbers are `params`,
+ * in the order in which builders ask for them, as the graph of the network they
+ * are from has them. They are read where they lie and must outlive every plan;
+ * gradients flow through but never into them. Batch norms use running values
+ * and leave them alone, dropout does nothing, outputs are not marked. `params`
+ * NULL ends it. For losses that ask another network; plans must be f32.
+ */
+void fvi_borrow(fv_graph *g, const float *params);
 
 /* Appends a node named after its operation; infers its shape. Invalid after
  * an error, or when one of x is invalid. */

@@ -25,6 +25,11 @@ fv_val fvi_param_add(fv_graph *g, const char *node, const char *name, int ndim,
     if (!v.id)
         return v;
     fvi_node *n = &g->node[v.id - 1];
+    if (g->lent) {
+        n->lent = g->lent;
+        g->lent += fv_count(n->shape);
+        return v;
+    }
     if (name_taken(g, n->name))
         return fvi_graph_fail(g, FV_EINVAL,
                               "parameter '%s' is there already; give its node "
@@ -47,6 +52,11 @@ fv_val fvi_param_add(fv_graph *g, const char *node, const char *name, int ndim,
         .view = view, .init = init, .number = number, .value = v.id};
     g->param_total += view.count;
     return v;
+}
+
+void fvi_borrow(fv_graph *g, const float *params)
+{
+    g->lent = params;
 }
 
 int fv_param_list_size(const fv_graph *g)

@@ -60,7 +60,9 @@ static fv_status make_steps(fv_plan *p)
         fvi_value *v = &p->value[id - 1];
         v->root = id;
         v->forward.last = v->backward.last = -1;
-        if (n->op == FVI_OP_param && p->params) {
+        if (n->lent)
+            v->data = (void *)(uintptr_t)n->lent; /* is only read */
+        else if (n->op == FVI_OP_param && p->params) {
             size_t at = (size_t)g->param[n->param].view.offset * p->number;
             v->data = p->params + at;
             v->grad = p->grads ? p->grads + at : NULL;
@@ -93,8 +95,8 @@ static void mark_gradients(fv_plan *p)
         const fvi_node *n = fvi_node_at(g, id);
         fvi_value *v = &p->value[id - 1];
         if (n->op == FVI_OP_param)
-            v->wants_grad =
-                g->param[n->param].view.trained && (p->grads || p->o.dry);
+            v->wants_grad = !n->lent && g->param[n->param].view.trained &&
+                            (p->grads || p->o.dry);
         else if (n->op == FVI_OP_input)
             v->wants_grad = p->o.keep_all != 0;
         int nx = is_loss(n->op) ? 1 : n->nx;
@@ -149,6 +151,11 @@ static fv_status check_options(fv_ctx *ctx, const fv_graph *g,
     if (o->precision != FV_FULL && o->dtype != FV_F32)
         return fvi_fail(ctx, FV_EINVAL,
                         "plan: bf16 is for products of f32 numbers");
+    for (int32_t i = 0; i < g->nodes && o->dtype == FV_F64; i++)
+        if (g->node[i].lent)
+            return fvi_fail(ctx, FV_ENOTSUP,
+                            "plan: '%s' is borrowed in f32, the plan is f64",
+                            g->node[i].name);
     if (!params && g->params && !o->dry)
         return fvi_fail(ctx, FV_EINVAL,
                         "plan: the graph has parameters, "

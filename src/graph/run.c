@@ -172,7 +172,8 @@ static int64_t trained_numbers(const fv_plan *p, int32_t id)
     int64_t count = 0;
     for (int i = 0; i < n->nx; i++) {
         const fvi_node *x = fvi_node_at(p->graph, n->x[i]);
-        if (x->op == FVI_OP_param && p->graph->param[x->param].view.trained)
+        if (x->op == FVI_OP_param && !x->lent &&
+            p->graph->param[x->param].view.trained)
             count += p->graph->param[x->param].view.count;
     }
     return count;

@@ -123,7 +123,7 @@ static fv_status their_name(const import *in, const char *ours, fvi_text *t)
     return fvi_text_check(t);
 }
 
-/* "a.b" ends "x.a.b" and is "a.b"; with `inside` nothing but that comes first.*/
+/* "a.b" ends "x.a.b" and is "a.b"; with `inside` only that comes first.*/
 static bool is_called(const import *in, const char *have, const char *want)
 {
     size_t n = strlen(have), k = strlen(want);

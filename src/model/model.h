@@ -49,6 +49,14 @@ fv_status fvi_match_channels(fv_ctx *ctx, const fv_model *m, fv_tensor plane,
 
 void fvi_classes_free(fv_ctx *ctx, fv_model *m);
 
+/* borrow.c: the answer of `m` to `image` within `g` (fvi_borrow); its numbers
+ * must outlive the plans. Gray feeds all channels. */
+fv_val fvi_model_borrow(fv_graph *g, const fv_model *m, fv_val image);
+/* The same; what is asked for are the maps before each step that makes them
+ * smaller, at most `most`, into `feature`. Returns their number. */
+int fvi_model_features(fv_graph *g, const fv_model *m, fv_val image,
+                       fv_val feature[], int most);
+
 /* As fv_segment; `*maps` (may be NULL) receives the network's answer, too. */
 fv_status fvi_segment(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, int rgb,
                       fv_tensor *maps, fv_tensor *labels, int64_t *count);

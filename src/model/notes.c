@@ -33,19 +33,31 @@ static void add_numbers(fvi_text *t, const char *name, const double *x, int n)
     fvi_text_add(t, "]");
 }
 
+/* "mean", "deviation" by channel of the input; "target_low", "target_high" by
+ * channel of the answer. */
 fv_status fvi_statistics_text(fv_ctx *ctx, const fv_model *m, fvi_text *out)
 {
-    int n = fv_channels(m->graph, m->image);
-    if (!by_statistics(m))
+    int n = by_statistics(m) ? fv_channels(m->graph, m->image) : 0;
+    if (n == 0 && m->targets == 0)
         return FV_OK;
     if (n > FV_MAX_CHANNELS)
         return fvi_fail(ctx, FV_EINVAL,
                         "mean and deviation of %d channels, at most %d fit", n,
                         FV_MAX_CHANNELS);
-    fvi_text_add(out, "{");
-    add_numbers(out, "mean", m->mean, n);
-    fvi_text_add(out, ",");
-    add_numbers(out, "deviation", m->deviation, n);
+    const struct {
+        const char *name;
+        const double *x;
+        int n;
+    } list[] = {{"mean", m->mean, n},
+                {"deviation", m->deviation, n},
+                {"target_low", m->target_low, m->targets},
+                {"target_high", m->target_high, m->targets}};
+    for (int i = 0; i < 4; i++) {
+        if (list[i].n == 0)
+            continue;
+        fvi_text_add(out, out->size ? "," : "{");
+        add_numbers(out, list[i].name, list[i].x, list[i].n);
+    }
     fvi_text_add(out, "}");
     return fvi_text_check(out);
 }
@@ -63,23 +75,42 @@ static bool read_numbers(const json_t *list, int n, double *out)
     return true;
 }
 
+static fv_status read_targets(fv_ctx *ctx, const json_t *all, fv_model *m)
+{
+    const json_t *low = json_object_get(all, "target_low");
+    const json_t *high = json_object_get(all, "target_high");
+    int n = (int)json_array_size(low);
+    int maps = fv_channels(m->graph, m->answer) / (m->uncertainty ? 2 : 1);
+    if (!low && !high)
+        return FV_OK;
+    if (n != maps || n > FV_MAX_CHANNELS ||
+        !read_numbers(low, n, m->target_low) ||
+        !read_numbers(high, n, m->target_high))
+        return fvi_fail(ctx, FV_EFORMAT,
+                        "'fovea.statistics' lacks target_low and target_high "
+                        "of %d channels",
+                        maps);
+    m->targets = n;
+    return FV_OK;
+}
+
 fv_status fvi_statistics_read(fv_ctx *ctx, const char *text, fv_model *m)
 {
-    int n = fv_channels(m->graph, m->image);
-    if (!by_statistics(m))
-        return FV_OK;
+    int n = by_statistics(m) ? fv_channels(m->graph, m->image) : 0;
     json_t *all = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
     bool good =
-        n <= FV_MAX_CHANNELS &&
-        read_numbers(json_object_get(all, "mean"), n, m->mean) &&
-        read_numbers(json_object_get(all, "deviation"), n, m->deviation);
+        n == 0 ||
+        (n <= FV_MAX_CHANNELS &&
+         read_numbers(json_object_get(all, "mean"), n, m->mean) &&
+         read_numbers(json_object_get(all, "deviation"), n, m->deviation));
+    fv_status status =
+        good ? read_targets(ctx, all, m)
+             : fvi_fail(ctx, FV_EFORMAT,
+                        "'fovea.statistics' lacks mean and deviation of %d "
+                        "channels",
+                        n);
     json_decref(all);
-    if (good)
-        return FV_OK;
-    return fvi_fail(ctx, FV_EFORMAT,
-                    "'fovea.statistics' lacks mean and deviation of %d "
-                    "channels",
-                    n);
+    return status;
 }
 
 /* ---- classes ---- */

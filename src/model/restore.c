@@ -46,6 +46,15 @@ static fv_status split(fv_ctx *ctx, const fv_model *m, fv_tensor maps,
     return FV_OK;
 }
 
+/* What 0 and 1 are in units of the answer's own. */
+static void target_range(const fv_model *m, fvi_range *out)
+{
+    for (int c = 0; c < m->targets; c++) {
+        out->low[c] = m->target_low[c];
+        out->high[c] = m->target_high[c];
+    }
+}
+
 /* All channels that the network takes. */
 static fv_status restore_joint(fv_ctx *ctx, fv_predictor *p, fv_tensor plane,
                                int rgb, fv_tensor *restored,
@@ -54,6 +63,8 @@ static fv_status restore_joint(fv_ctx *ctx, fv_predictor *p, fv_tensor plane,
     fvi_range range;
     fv_tensor maps;
     FV_TRY(fvi_predict(ctx, p, plane, rgb, &range, &maps));
+    if (p->model->targets)
+        target_range(p->model, &range);
     fv_status status =
         split(ctx, p->model, maps, &range, restored, uncertainty);
     fv_plane_free(ctx, &maps);
@@ -101,10 +112,18 @@ static fv_status restore_each(fv_ctx *ctx, fv_predictor *p, fv_tensor plane,
 static fv_status check(fv_ctx *ctx, const fv_model *m, fv_tensor plane)
 {
     int want = fv_channels(m->graph, m->image);
+    int maps = fv_channels(m->graph, m->answer) / (m->uncertainty ? 2 : 1);
     FV_TRY(fvi_model_wants(ctx, m, "restore"));
     if (plane.ndim != 3 || plane.dtype != FV_F32 || fv_count(plane) == 0)
         return fvi_fail(ctx, FV_ESHAPE,
                         "a picture must be f32 (height, width, channels)");
+    if (m->targets)
+        return FV_OK;
+    if (maps != want)
+        return fvi_fail(ctx, FV_EINVAL,
+                        "the model makes %d channels of %d and does not say "
+                        "in which units",
+                        maps, want);
     if (want == 1 || plane.dim[2] == want)
         return FV_OK;
     return fvi_fail(ctx, FV_ESHAPE,
@@ -118,7 +137,7 @@ fv_status fv_restore(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, int rgb,
     const fv_model *m = p->model;
     fv_tensor good, scale;
     FV_TRY(check(ctx, m, plane));
-    if (fv_channels(m->graph, m->image) == 1)
+    if (fv_channels(m->graph, m->image) == 1 && !m->targets)
         FV_TRY(restore_each(ctx, p, plane, &good, &scale));
     else
         FV_TRY(restore_joint(ctx, p, plane, rgb, &good, &scale));

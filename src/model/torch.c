@@ -1,6 +1,6 @@
 /*
- * PyTorch files: a zip archive of a pickle and one entry per storage, or, before
- * version 1.6, pickles followed by the storages.
+ * PyTorch files: a zip archive of a pickle and one entry per storage, or,
+ * before version 1.6, pickles followed by the storages.
  * Source: torch/serialization.py, whose names for things are used here.
  */
 #include "model/foreign.h"

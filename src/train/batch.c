@@ -81,9 +81,12 @@ fv_tensor fvi_part(fv_tensor t, int64_t i)
 
 fvi_inputs fvi_inputs_at(fvi_inputs in, int64_t i)
 {
-    return (fvi_inputs){.image = fvi_part(in.image, i),
-                        .target = fvi_part(in.target, i),
-                        .weight = fvi_part(in.weight, i)};
+    fvi_inputs at = {.image = fvi_part(in.image, i),
+                     .target = fvi_part(in.target, i),
+                     .weight = fvi_part(in.weight, i)};
+    if (in.extra.data)
+        at.extra = fvi_part(in.extra, i);
+    return at;
 }
 
 float *fvi_batch_scratch(const fvi_batch *b, int64_t i)

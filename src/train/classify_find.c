@@ -282,6 +282,6 @@ fv_status fvi_classify_find(fvi_run *r)
                         "two or more, maybe in folders train, val and test",
                         r->o.images, r->classes.count);
     if (r->o.channels == 0)
-        FV_TRY(fvi_channels_of(r->ctx, &r->sources, &r->o.channels));
+        FV_TRY(fvi_channels_of(r->ctx, &r->sources, false, &r->o.channels));
     return fvi_note_sources(r);
 }

@@ -68,8 +68,10 @@ fv_status fvi_pairs_of(fv_ctx *ctx, const fvi_sources *s, fvi_role role,
 fv_status fvi_plane_read(fv_ctx *ctx, const char *path, int channels,
                          fv_pair *out);
 
-/* The channels that fit all sources with a role: 3 when any is RGB. */
-fv_status fvi_channels_of(fv_ctx *ctx, const fvi_sources *s, int *channels);
+/* The channels that fit all images with a role, or all their targets: 3 when
+ * any is RGB. */
+fv_status fvi_channels_of(fv_ctx *ctx, const fvi_sources *s, bool targets,
+                          int *channels);
 
 /* ---- tables ---- */
 

@@ -52,7 +52,7 @@ fv_status fvi_find_pairs(fvi_run *r, fvi_truth kind, const char *truth,
         FV_TRY(fvi_sources_check(r->ctx, &r->val_sources));
     }
     if (r->o.channels == 0)
-        FV_TRY(fvi_channels_of(r->ctx, &r->sources, &r->o.channels));
+        FV_TRY(fvi_channels_of(r->ctx, &r->sources, false, &r->o.channels));
     return fvi_note_sources(r);
 }
 

@@ -47,10 +47,11 @@ const fv_field fv_train_fields[] = {
               "how gradients change the weights"),
     FV_CHOICE(T, schedule, "cosine", "constant|step|cosine|restart|plateau",
               "how the learning rate falls"),
-    FV_CHOICE(T, loss, "plain", "plain|dice|balanced|mae|mse|laplace",
-              "plain: what suits the task; dice: with Dice added; balanced: "
-              "rare classes weigh more; restore: mae, mse, or laplace, which "
-              "also learns how uncertain each pixel is"),
+    FV_TEXT(T, loss, "plain",
+            "plain: what suits the task; dice: with Dice added; balanced: "
+            "rare classes weigh more; restore: a sum such as mae+0.2*ssim of "
+            "mae, mse, ssim, ms_ssim, fourier, perceptual, and laplace, which "
+            "also learns how uncertain each pixel is"),
     FV_REAL(T, touching, 5, 0, 1000, "",
             "extra weight of pixels where objects touch"),
     FV_REAL(T, lr, 1e-3, 0, 100, "", "learning rate"),
@@ -103,6 +104,12 @@ const fv_field fv_train_fields[] = {
               "restore: learn from clean targets (care), from a second noisy "
               "shot (n2n), or from noisy images alone by blind spots (n2v; "
               "n2v2: with medians)"),
+    FV_INT(T, target_channels, 0, 0, 64, "channels",
+           "restore: channels of the answer: 1 gray, 3 RGB; 0: as the targets"),
+    FV_CHOICE(T, target_range, NULL, "image|own",
+              "care: restored numbers are in the units of the image, or in "
+              "those of targets that show something else; without it own "
+              "where the channels differ"),
     FV_REAL(T, blind_share, 1.5, 0.01, 25, "%",
             "n2v: share of the pixels that are hidden"),
     FV_INT(T, blind_radius, 5, 1, 8, "px",
@@ -113,6 +120,15 @@ const fv_field fv_train_fields[] = {
     FV_TEXT(T, blind_mask, NULL,
             "n2v: HEIGHTxWIDTH (odd) around each hidden pixel that is hidden, "
             "too: 1x9 against horizontal stripes"),
+    FV_PATH(T, feature_model, NULL,
+            "restore: built-in model or .fovea file whose features the loss "
+            "perceptual compares; it stays as it is"),
+    FV_PATH(T, segment_model, NULL,
+            "care: built-in model or .fovea file for segmentation that must "
+            "see in the restored image what it sees in the clean one; it "
+            "stays as it is"),
+    FV_REAL(T, segment_weight, 1, 0, 1e6, "",
+            "of the segmentation model in the loss"),
     FV_REAL(T, label_smoothing, 0, 0, 0.5, "",
             "classify: share of the truth given to all classes alike"),
     FV_TEXT(T, freeze, NULL,

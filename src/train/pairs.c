@@ -11,14 +11,16 @@ static int64_t channels_in(const fv_image *im)
     return im->rgb ? 3 : im->channels > 0 ? im->channels : 1;
 }
 
-fv_status fvi_channels_of(fv_ctx *ctx, const fvi_sources *s, int *channels)
+fv_status fvi_channels_of(fv_ctx *ctx, const fvi_sources *s, bool targets,
+                          int *channels)
 {
     int most = 0;
     for (int64_t i = 0; i < s->count; i++) {
         fv_image *im;
         if (s->item[i].role == FVI_UNUSED || s->item[i].role == FVI_FOR_TEST)
             continue;
-        FV_TRY(fv_image_read_header(ctx, s->item[i].image, &im));
+        FV_TRY(fv_image_read_header(
+            ctx, targets ? s->item[i].labels : s->item[i].image, &im));
         int64_t n = channels_in(im);
         most = n > most ? (int)n : most;
         fv_image_free(ctx, im);
@@ -151,7 +153,7 @@ fv_status fv_pairs_read(fv_ctx *ctx, const char *images, const char *labels,
     FV_TRY(fvi_sources_find(ctx, images, labels, &s));
     fv_status status = fvi_sources_check(ctx, &s);
     if (status == FV_OK && channels == 0)
-        status = fvi_channels_of(ctx, &s, &channels);
+        status = fvi_channels_of(ctx, &s, false, &channels);
     if (status == FV_OK)
         status = fvi_pairs_of(ctx, &s, FVI_FOR_TRAINING, channels, percentile,
                               out, count);

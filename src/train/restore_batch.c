@@ -10,7 +10,9 @@
 typedef struct own {
     bool blind;
     fvi_blind spots;
-    double *range; /* of the truth of each validation image */
+    double *range;  /* of the truth of each validation image */
+    float *seen[2]; /* gains and offsets for the segmentation model of each
+                       training and validation image, or NULL */
 } own;
 
 static const fv_tensor none = {.ndim = -1};
@@ -40,6 +42,39 @@ static double extent_of(fv_tensor t)
     return (double)hi - (double)lo;
 }
 
+/* What brings each channel of the truth into the range that the segmentation
+ * model would see it in. */
+static fv_status measure_seen(fvi_run *r, const fv_pair *pairs, int64_t count,
+                              float **out)
+{
+    const fv_model *m = r->segment_model;
+    int64_t C = r->o.target_channels;
+    float *to = *out =
+        fvi_calloc(r->ctx, (size_t)(2 * C * count) + 1, sizeof *to);
+    if (!to)
+        return FV_ENOMEM;
+    for (int64_t i = 0; i < count; i++, to += 2 * C) {
+        fv_tensor t = truth_of(pairs, &pairs[i], 0);
+        double low[FV_MAX_CHANNELS], high[FV_MAX_CHANNELS];
+        FV_TRY(fv_percentiles(r->ctx, t, m->percentile[0], m->percentile[1],
+                              pairs[i].rgb, low, high));
+        for (int64_t c = 0; c < C; c++) {
+            double width = high[c] - low[c];
+            to[c] = width > 0 ? (float)(1 / width) : 0;
+            to[C + c] = width > 0 ? (float)(-low[c] / width) : 0;
+        }
+    }
+    return FV_OK;
+}
+
+/* Those of a pair into its slot. */
+static void put_seen(const float *seen, int64_t pair, fv_tensor extra)
+{
+    if (extra.data)
+        memcpy(extra.data, seen + pair * fv_count(extra),
+               (size_t)fv_count(extra) * sizeof(float));
+}
+
 fv_status fvi_restore_begin(fvi_run *r)
 {
     const fv_train_options *o = &r->o;
@@ -60,12 +95,17 @@ fv_status fvi_restore_begin(fvi_run *r)
         return FV_ENOMEM;
     for (int64_t i = 0; i < r->val_count; i++)
         w->range[i] = extent_of(truth_of(r->val, &r->val[i], 0));
-    return FV_OK;
+    if (!r->segment_model)
+        return FV_OK;
+    FV_TRY(measure_seen(r, r->train, r->train_count, &w->seen[0]));
+    return measure_seen(r, r->val, r->val_count, &w->seen[1]);
 }
 
 void fvi_restore_end(fvi_run *r)
 {
     own *w = r->batch.own;
+    for (int i = 0; w && i < 2; i++)
+        fvi_free(r->ctx, w->seen[i]);
     if (w)
         fvi_free(r->ctx, w->range);
     fvi_free(r->ctx, w);
@@ -89,9 +129,11 @@ void fvi_restore_crop(const fvi_batch *b, const fv_pair *p, int64_t epoch,
     fvi_rng r = fvi_rng_new(b->seed ^ fvi_hash_text("geometry"),
                             (uint64_t)epoch << 32 ^ (uint64_t)index);
     fvi_warp warp = fvi_warp_exact(&b->augment, &r, p->plane.dim, b->side);
+    const own *w = b->own;
     int64_t which = p->shots > 1 ? fvi_rng_below(&r, p->shots - 1) : 0;
-    fill(b->own, &warp, p->plane, truth_of(b->pairs, p, which), &r,
-         fvi_inputs_at(in, i));
+    fvi_inputs at = fvi_inputs_at(in, i);
+    fill(w, &warp, p->plane, truth_of(b->pairs, p, which), &r, at);
+    put_seen(w->seen[0], p - b->pairs, at.extra);
 }
 
 fv_status fvi_restore_cut(fvi_run *r, const fvi_window_at *a, int64_t i,
@@ -104,7 +146,9 @@ fv_status fvi_restore_cut(fvi_run *r, const fvi_window_at *a, int64_t i,
     fvi_rng rng = fvi_rng_new(r->batch.seed ^ fvi_hash_text("validation"),
                               (uint64_t)(a - r->window));
     fvi_inputs at = fvi_inputs_at(in, i);
-    fill(r->batch.own, &warp, p->plane, truth_of(r->val, p, 0), &rng, at);
+    const own *w = r->batch.own;
+    fill(w, &warp, p->plane, truth_of(r->val, p, 0), &rng, at);
+    put_seen(w->seen[1], a->pair, at.extra);
     fvi_weigh_inside(p->plane.dim, a, at.weight);
     fvi_share_equally(p->plane.dim, at.weight);
     return FV_OK;

@@ -15,9 +15,35 @@ static fvi_truth kind_of(const fvi_run *r)
     return r->o.targets ? FVI_TARGETS : FVI_SHOTS;
 }
 
+/* Other channels than those of the image are in units of their own. */
+static fv_status find_channels(fvi_run *r)
+{
+    fv_train_options *o = &r->o;
+    bool targets = kind_of(r) == FVI_TARGETS;
+    if (o->target_channels == 0 && targets)
+        FV_TRY(fvi_channels_of(r->ctx, &r->sources, true, &o->target_channels));
+    else if (o->target_channels == 0)
+        o->target_channels = o->channels;
+    bool same = o->target_channels == o->channels;
+    if (!o->target_range)
+        o->target_range = same ? "image" : "own";
+    bool own = strcmp(o->target_range, "own") == 0;
+    if (own && !targets)
+        return fvi_fail(r->ctx, FV_EINVAL,
+                        "target_range: own needs targets of another kind than "
+                        "the images");
+    if (same || own)
+        return FV_OK;
+    return fvi_fail(r->ctx, FV_EINVAL,
+                    "target_range: %d channels of targets have no units in "
+                    "images of %d, expected own",
+                    o->target_channels, o->channels);
+}
+
 fv_status fvi_restore_find(fvi_run *r)
 {
-    return fvi_find_pairs(r, kind_of(r), r->o.targets, r->o.val_targets);
+    FV_TRY(fvi_find_pairs(r, kind_of(r), r->o.targets, r->o.val_targets));
+    return find_channels(r);
 }
 
 /* ---- reading ---- */
@@ -25,10 +51,12 @@ fv_status fvi_restore_find(fvi_run *r)
 static fv_status read_target(fvi_run *r, const fvi_source *s, fv_pair *out)
 {
     fv_pair clean = {.name = NULL};
-    fv_status status = fvi_plane_read(r->ctx, s->labels, r->o.channels, &clean);
+    fv_status status =
+        fvi_plane_read(r->ctx, s->labels, r->o.target_channels, &clean);
     out->target = clean.plane; /* also what a failure left */
     FV_TRY(status);
-    if (fv_same_shape(out->target, out->plane))
+    if (out->target.dim[0] == out->plane.dim[0] &&
+        out->target.dim[1] == out->plane.dim[1])
         return FV_OK;
     return fvi_fail(r->ctx, FV_ESHAPE,
                     "%s: the image is %lldx%lld pixels, its target %lldx%lld",
@@ -112,6 +140,7 @@ fv_status fvi_restore_read(fvi_run *r)
         FV_TRY(join_shots(r, r->val, r->val_count));
     }
     FV_TRY(fvi_measure_planes(r));
+    FV_TRY(fvi_measure_targets(r));
     FV_TRY(fvi_normalize_pairs(r, r->train, r->train_count));
     return fvi_normalize_pairs(r, r->val, r->val_count);
 }

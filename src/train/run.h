@@ -19,6 +19,7 @@ typedef struct fvi_task fvi_task; /* task.h */
 typedef struct fvi_net {
     fv_graph *graph;
     fv_val image, answer, target, weight, loss;
+    fv_val extra; /* one more input of the task, or {0} */
 } fvi_net;
 
 /* net.c: the network of r->model and the loss of the task. */
@@ -38,10 +39,12 @@ typedef struct fvi_batch {
     void *own;         /* of the task: begin makes it, end frees it */
 } fvi_batch;
 
-/* The three inputs of a plan to fill: image, target and weight. */
+/* The inputs of a plan to fill; `extra` has no data unless the net has it. */
 typedef struct fvi_inputs {
-    fv_tensor image, target, weight;
+    fv_tensor image, target, weight, extra;
 } fvi_inputs;
+/* Those of a plan of r->net. */
+fvi_inputs fvi_inputs_of(const fvi_run *r, fv_plan *p);
 
 /* One fixed window of a validation image. */
 typedef struct fvi_window_at {
@@ -80,6 +83,7 @@ struct fvi_run {
     int64_t tallies; /* numbers the task counts in validation */
 
     fv_model *init, *model; /* init: to start from, until model is made */
+    fv_model *feature_model, *segment_model; /* a loss asks them, or NULL */
     fvi_net net;
     fvi_batch batch;
     fv_optim optim;

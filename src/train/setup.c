@@ -29,6 +29,18 @@ double fv_train_bytes(const fv_graph *g)
     return (double)vectors * sizeof(float) * (double)fv_param_count(g, 0);
 }
 
+/* The least common multiple. */
+static int common(int a, int b)
+{
+    int x = a, y = b;
+    while (y) {
+        int rest = x % y;
+        x = y;
+        y = rest;
+    }
+    return a / x * b;
+}
+
 static fv_status make_vectors(fvi_run *r)
 {
     size_t n = (size_t)r->count + 1;
@@ -48,6 +60,8 @@ static fv_status make_vectors(fvi_run *r)
 static fv_tensor input_shape(const fvi_run *r, fv_val v)
 {
     fv_tensor t = fv_shape(r->net.graph, v);
+    if (t.ndim < 0)
+        return t;
     for (int i = 0; i < t.ndim; i++)
         if (t.dim[i] < 0)
             t.dim[i] = i == 0 ? r->o.batch : r->o.crop;
@@ -56,9 +70,9 @@ static fv_tensor input_shape(const fvi_run *r, fv_val v)
 
 static fv_status make_plan(fvi_run *r)
 {
-    fv_tensor in[3] = {input_shape(r, r->net.image),
-                       input_shape(r, r->net.target),
-                       input_shape(r, r->net.weight)};
+    fv_tensor in[4] = {
+        input_shape(r, r->net.image), input_shape(r, r->net.target),
+        input_shape(r, r->net.weight), input_shape(r, r->net.extra)};
     const char *precision = r->o.precision;
     fv_plan_options how = {
         .mode = FV_TRAIN,
@@ -67,10 +81,16 @@ static fv_status make_plan(fvi_run *r)
         .precision =
             precision && strcmp(precision, "bf16") == 0 ? FV_BF16 : FV_FULL};
     FV_TRY(fv_plan_new(r->ctx, r->net.graph, in, how, r->w, r->g, &r->plan));
-    r->in = (fvi_inputs){.image = fv_plan_at(r->plan, r->net.image),
-                         .target = fv_plan_at(r->plan, r->net.target),
-                         .weight = fv_plan_at(r->plan, r->net.weight)};
+    r->in = fvi_inputs_of(r, r->plan);
     return FV_OK;
+}
+
+fvi_inputs fvi_inputs_of(const fvi_run *r, fv_plan *p)
+{
+    return (fvi_inputs){.image = fv_plan_at(p, r->net.image),
+                        .target = fv_plan_at(p, r->net.target),
+                        .weight = fv_plan_at(p, r->net.weight),
+                        .extra = fv_plan_at(p, r->net.extra)};
 }
 
 /* ---- rules ---- */
@@ -152,9 +172,11 @@ static fv_status make_network(fvi_run *r)
     if (r->o.backend && !*r->o.backend)
         r->o.backend = NULL;
     FV_TRY(fvi_make_model(r));
-    int multiple = r->model->arch->multiple
-                       ? r->model->arch->multiple(r->model->config)
-                       : 1;
+    const fv_model *all[] = {r->model, r->feature_model, r->segment_model};
+    int multiple = 1;
+    for (int i = 0; i < 3; i++)
+        if (all[i] && all[i]->arch->multiple)
+            multiple = common(multiple, all[i]->arch->multiple(all[i]->config));
     r->o.crop = (int)round_up(r->o.crop, multiple);
     if (r->model->arch->side)
         r->o.crop = r->model->arch->side(r->model->config);
@@ -202,6 +224,8 @@ void fvi_run_close(fvi_run *r)
     fv_graph_free(r->net.graph);
     fv_model_free(ctx, r->init);
     fv_model_free(ctx, r->model);
+    fv_model_free(ctx, r->feature_model);
+    fv_model_free(ctx, r->segment_model);
     fvi_names_free(ctx, &r->classes);
     fvi_sources_free(ctx, &r->sources);
     fvi_sources_free(ctx, &r->val_sources);

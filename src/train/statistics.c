@@ -43,6 +43,25 @@ fv_status fvi_measure_planes(fvi_run *r)
     return FV_OK;
 }
 
+fv_status fvi_measure_targets(fvi_run *r)
+{
+    fv_model *m = r->model;
+    if (strcmp(r->o.target_range, "own") != 0 || m->targets > 0)
+        return FV_OK;
+    double low[FV_MAX_CHANNELS], high[FV_MAX_CHANNELS];
+    double share = 1 / (double)r->train_count;
+    m->targets = r->o.target_channels;
+    for (int64_t i = 0; i < r->train_count; i++) {
+        FV_TRY(fv_percentiles(r->ctx, r->train[i].target, r->o.percentile_low,
+                              r->o.percentile_high, 0, low, high));
+        for (int c = 0; c < m->targets; c++) {
+            m->target_low[c] += share * low[c];
+            m->target_high[c] += share * high[c];
+        }
+    }
+    return FV_OK;
+}
+
 fv_status fvi_normalize_pairs(fvi_run *r, fv_pair *pairs, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
@@ -50,7 +69,10 @@ fv_status fvi_normalize_pairs(fvi_run *r, fv_pair *pairs, int64_t count)
         fvi_range range;
         FV_TRY(fvi_range_of(r->ctx, r->model, p->plane, p->rgb, &range));
         FV_TRY(fv_rescale(r->ctx, p->plane, range.low, range.high, 0));
-        if (p->target.data)
+        if (p->target.data && r->model->targets)
+            FV_TRY(fv_rescale(r->ctx, p->target, r->model->target_low,
+                              r->model->target_high, 0));
+        else if (p->target.data)
             FV_TRY(fv_rescale(r->ctx, p->target, range.low, range.high, 0));
     }
     return FV_OK;

@@ -115,6 +115,9 @@ fv_status fvi_measure_objects(fv_ctx *ctx, const fv_pair *pairs, int64_t count,
 /* statistics.c: mean and deviation of each channel of the training images,
  * unless the model has them from the one it starts from. */
 fv_status fvi_measure_planes(fvi_run *r);
+/* What 0 and 1 are of targets in units of their own: the means of their
+ * percentiles over the training images. */
+fv_status fvi_measure_targets(fvi_run *r);
 /* Brings planes and targets into the range of the model. */
 fv_status fvi_normalize_pairs(fvi_run *r, fv_pair *pairs, int64_t count);
 
@@ -135,6 +138,12 @@ fv_status fvi_classify_read(fvi_run *r);
 /* restore_data.c */
 fv_status fvi_restore_find(fvi_run *r);
 fv_status fvi_restore_read(fvi_run *r);
+/* restore_loss.c: FV_EINVAL unless r->o.loss is a sum of known losses that go
+ * with the method; reads the networks that it asks. */
+fv_status fvi_restore_check_loss(fvi_run *r);
+bool fvi_restore_loss_has(const fvi_run *r, const char *name);
+/* n->loss of n->answer, n->target and n->weight, which are there. */
+fv_status fvi_restore_loss(fvi_run *r, fvi_net *n);
 /* restore_batch.c */
 fv_status fvi_restore_begin(fvi_run *r);
 void fvi_restore_end(fvi_run *r);

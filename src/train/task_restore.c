@@ -4,8 +4,6 @@
  * (arXiv:1803.04189); Krull, Buchholz & Jug 2019 (arXiv:1811.10980). */
 #include "train/task.h"
 
-#include "fovea/loss.h"
-
 #include <string.h>
 
 static bool is_method(const fvi_run *r, const char *name)
@@ -20,7 +18,12 @@ static bool is_blind(const fvi_run *r)
 
 static bool is_uncertain(const fvi_run *r)
 {
-    return strcmp(r->o.loss, "laplace") == 0;
+    return fvi_restore_loss_has(r, "laplace");
+}
+
+static bool own_units(const fvi_run *r)
+{
+    return strcmp(r->o.target_range, "own") == 0;
 }
 
 /* ---- options ---- */
@@ -54,7 +57,6 @@ static fv_status check(fvi_run *r)
 {
     fv_train_options *o = &r->o;
     FV_TRY(fvi_task_takes(r, "method", o->method, "care, n2n, n2v, n2v2"));
-    FV_TRY(fvi_task_takes(r, "loss", o->loss, "plain, mae, mse, laplace"));
     FV_TRY(check_targets(r));
     if (!o->normalize)
         o->normalize = is_blind(r) ? "mean_std" : "percentile";
@@ -65,15 +67,21 @@ static fv_status check(fvi_run *r)
     FV_TRY(
         fvi_task_takes(r, "normalize", o->normalize, "percentile, mean_std"));
     leave_noise_alone(o);
-    return FV_OK;
+    return fvi_restore_check_loss(r);
 }
 
 /* ---- network ---- */
 
 static fv_status aim(fvi_run *r, const fv_model *old, int *maps, bool *same)
 {
-    *maps = r->o.channels;
-    *same = old != NULL;
+    *maps = r->o.target_channels;
+    *same = old && fv_channels(old->graph, old->answer) ==
+                       *maps * (old->uncertainty ? 2 : 1);
+    if (old && (old->targets > 0) != own_units(r))
+        return fvi_fail(r->ctx, FV_EINVAL,
+                        "target_range: %s does not go with %s, which was "
+                        "trained otherwise",
+                        r->o.target_range, r->o.init);
     if (old && old->uncertainty != is_uncertain(r))
         return fvi_fail(r->ctx, FV_EINVAL,
                         "loss: %s does not go with %s, which was trained "
@@ -87,9 +95,9 @@ static fv_status aim(fvi_run *r, const fv_model *old, int *maps, bool *same)
 static void settings(const fvi_run *r, char words[160])
 {
     snprintf(words, 160, "%s,probabilistic=%d",
-             is_method(r, "n2v2") ? "residual=0,top_skip=0,blur=1"
-             : is_blind(r)        ? "residual=0"
-                                  : "residual=1",
+             is_method(r, "n2v2")          ? "residual=0,top_skip=0,blur=1"
+             : is_blind(r) || own_units(r) ? "residual=0"
+                                           : "residual=1",
              is_uncertain(r));
 }
 
@@ -102,7 +110,7 @@ static fv_status mark(fvi_run *r)
 /* One number for each of the image, and with laplace a scale for each. */
 static fv_status check_answer(const fvi_run *r, fv_tensor answer)
 {
-    int64_t want = r->o.channels * (is_uncertain(r) ? 2 : 1);
+    int64_t want = r->o.target_channels * (is_uncertain(r) ? 2 : 1);
     if (answer.ndim != 4)
         return fvi_fail(r->ctx, FV_EINVAL,
                         "%s does not answer pixel by pixel, expected one like "
@@ -119,18 +127,13 @@ static fv_status check_answer(const fvi_run *r, fv_tensor answer)
 
 static fv_status loss(fvi_run *r, fvi_net *n)
 {
-    int64_t truth[] = {-1, -1, -1, r->o.channels}, one[] = {-1, -1, -1, 1};
+    int64_t truth[] = {-1, -1, -1, r->o.target_channels},
+            one[] = {-1, -1, -1, 1};
     fv_graph *g = n->graph;
     FV_TRY(check_answer(r, fv_shape(g, n->answer)));
     n->target = fv_input(g, "target", 4, truth);
     n->weight = fv_input(g, "weight", 4, one);
-    if (is_uncertain(r))
-        n->loss = fv_loss_laplace(g, n->answer, n->target, n->weight);
-    else if (strcmp(r->o.loss, "mse") == 0)
-        n->loss = fv_loss_mse(g, n->answer, n->target, n->weight);
-    else
-        n->loss = fv_loss_mae(g, n->answer, n->target, n->weight);
-    return FV_OK;
+    return fvi_restore_loss(r, n);
 }
 
 /* ---- validation and the end ---- */

@@ -9,9 +9,7 @@ typedef struct sums {
 static fv_status validate_batch(fvi_run *r, fv_plan *p, int64_t first,
                                 int64_t count, sums *t)
 {
-    fvi_inputs in = {.image = fv_plan_at(p, r->net.image),
-                     .target = fv_plan_at(p, r->net.target),
-                     .weight = fv_plan_at(p, r->net.weight)};
+    fvi_inputs in = fvi_inputs_of(r, p);
     const fvi_window_at *at = r->window + first;
     FV_TRY(fvi_batch_cut(r, at, count, in));
     FV_TRY(fv_plan_run(r->ctx, p));
@@ -28,7 +26,7 @@ static fv_status validate_batch(fvi_run *r, fv_plan *p, int64_t first,
 static fv_status validate_all(fvi_run *r, sums *t)
 {
     fv_plan *p;
-    fv_tensor in[3] = {r->in.image, r->in.target, r->in.weight};
+    fv_tensor in[4] = {r->in.image, r->in.target, r->in.weight, r->in.extra};
     fv_plan_options how = {.mode = FV_INFER, .backend = r->o.backend};
     FV_TRY(fv_plan_new(r->ctx, r->net.graph, in, how, r->w, NULL, &p));
     fv_status status = FV_OK;

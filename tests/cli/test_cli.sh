@@ -119,8 +119,8 @@ run 1 'weights alone are no model' convert "$golden/dncnn.pth" e.fovea
 run 1 "has no tensor 'down0.conv1.weight'" convert "$golden/dncnn.pth" e.fovea \
     --arch unet --task segment
 run 1 'target boundary has 3 maps' convert "$golden/unet.pth" e.fovea \
-    --arch unet --set base=2,depth=1,convs=1,batch_norm=0,up=transpose --task segment \
-    --target boundary
+    --arch unet --set base=2,depth=1,convs=1,batch_norm=0,up=transpose \
+    --task segment --target boundary
 run 1 'expected a name with .fovea' convert "$golden/dncnn.pth" e.pth
 printf 'PK\003\004not an archive' >bad.pth
 run 1 'is no whole zip archive' convert bad.pth e.fovea --arch unet \
@@ -193,6 +193,10 @@ run 1 'exists' measure s/images/field_001.tif s/labels/field_001.tif -o o.csv
 # ---- restoration by networks ----
 
 run 1 'targets' train --task restore --images s/images -o rn
+run 1 "'mea' is unknown, expected a sum of mae" train --task restore \
+    --images s/images --targets s/images -o rn --loss mea
+run 1 'goes with loss perceptual' train --task restore --images s/images \
+    --targets s/images -o rn --feature-model nuclei
 run 0 "best epoch$tab" train --task restore --images s/images --targets \
     s/images -o rn --config base=4,depth=1 --crop 32 --epochs 1 --steps 3 \
     --batch 1 --val-fraction 0.5 --test-fraction 0 --loss laplace

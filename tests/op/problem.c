@@ -17,7 +17,7 @@ typedef struct spec { /* a problem string, read */
     fvi_act act;
     fv_resample how;
     bool no_bias, infer, weighted, classes, axes, relative, joined, spread;
-    bool half;
+    bool half, frozen;
 } spec;
 
 /* "3x4x5" -> {3, 4, 5}; how many, or -1. */
@@ -70,7 +70,7 @@ static bool read_flag(const char *word, spec *s)
                  {"weighted", &s->weighted}, {"classes", &s->classes},
                  {"axes", &s->axes},         {"relative", &s->relative},
                  {"joined", &s->joined},     {"spread", &s->spread},
-                 {"bf16", &s->half}};
+                 {"bf16", &s->half},         {"frozen", &s->frozen}};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         if (strcmp(word, flags[i].name) == 0)
             return *flags[i].flag = true;
@@ -138,6 +138,8 @@ static bool read_word(const char *word, spec *s)
             break;
         return read_channels(word + 1, s);
     case 'f':
+        if (word[1] == 'r')
+            break;
         return read_list(word + 1, 1, &s->factor) == 1;
     case 'n':
         if (word[1] >= '0' && word[1] <= '9')
@@ -246,7 +248,7 @@ static void build_linear(checkop_problem *p, const spec *s)
 
 static void build_norm(checkop_problem *p, const spec *s)
 {
-    fvi_norm o = {s->eps, 0.1f, s->act, s->groups};
+    fvi_norm o = {s->eps, s->frozen ? 0 : 0.1f, s->act, s->groups};
     memcpy(p->attr, &o, sizeof o);
     bool act = s->act != FVI_ACT_NONE;
     add(p, activation(s, s->c), act ? CHECKOP_PLUSMINUS : CHECKOP_SIGNED, true);

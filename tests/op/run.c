@@ -219,7 +219,8 @@ static fv_status inspect(checkop_node *n, const checkop_data *d)
         if (!intact(n->x[i]) || !intact(n->dx[i]))
             return fvi_fail(n->ctx, FV_EINVAL,
                             "wrote outside of x[%d] or dx[%d]", i, i);
-        if (p->op == FVI_OP_batch_norm && p->train && i > 2)
+        if (p->op == FVI_OP_batch_norm && p->train && i > 2 &&
+            ((const fvi_norm *)p->attr)->momentum > 0)
             continue; /* the running values */
         double *now = get(n->ctx, n->x[i], n->s.dtype);
         int moved =

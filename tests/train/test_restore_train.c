@@ -128,6 +128,157 @@ static void every_method_takes_noise_away(void **state)
     learns("n2v2", "mae", 9);
 }
 
+/* A model with random weights in a file of the run's place. */
+static void write_model(const place *p, const char *task, char path[512])
+{
+    const fv_arch *arch;
+    void *config;
+    fv_model *m;
+    join(path, p->root, "judge.fovea");
+    assert_ok(fv_arch_find(ctx, "unet", &arch));
+    assert_ok(fv_config_new(ctx, arch, &config));
+    assert_ok(fv_field_set(ctx, arch->fields, config, "base", "4"));
+    assert_ok(fv_field_set(ctx, arch->fields, config, "depth", "2"));
+    assert_ok(fv_model_new(ctx, arch, config, 5, &m));
+    m->target = FV_TARGET_CELL;
+    snprintf(m->task, sizeof m->task, "%s", task);
+    assert_ok(fv_model_write(ctx, path, m, FV_WEIGHTS_F32));
+    fv_model_free(ctx, m);
+}
+
+/* Sums of losses, with networks that are asked, take noise away, too. */
+static void sums_of_losses_take_noise_away(void **state)
+{
+    (void)state;
+    static const char *const sums[] = {"mae+0.1*ssim", "0.5*mse+0.1*ms_ssim",
+                                       "mae+0.1*fourier", "laplace+0.1*ssim",
+                                       "mae+perceptual"};
+    for (int i = 0; i < 5; i++) {
+        place p = place_new();
+        char path[512];
+        write_fields(&p, 10, 2);
+        write_model(&p, "segment", path);
+        fv_train_options o = restore_options(&p, "care");
+        o.loss = sums[i];
+        o.feature_model = strstr(sums[i], "perceptual") ? path : NULL;
+        o.segment_model = i == 0 || i == 3 ? path : NULL;
+        o.steps = 25;
+        assert_ok(fv_train(ctx, &o, p.run, NULL, NULL));
+        fv_model *m = model_in(p.run);
+        assert_int_equal(m->uncertainty, i == 3);
+        fv_model_free(ctx, m);
+        double db = gain(p.run, NULL);
+        if (db < 0.5)
+            fail_msg("%s: %.2f dB gained", sums[i], db);
+        place_free(&p);
+    }
+}
+
+/* Clean targets of two channels, 2 x + 50 and 1000 - x, for each image. */
+static void write_two_channels(const place *p, int fields)
+{
+    for (int i = 0; i < fields; i++) {
+        char name[32];
+        const int64_t dim[3] = {2, LARGE, LARGE};
+        fv_image *clean = field((uint64_t)i, 0), *two;
+        const float *x = clean->pixels.data;
+        assert_ok(fv_image_new(ctx, FV_F32, "CYX", dim, &two));
+        float *y = two->pixels.data;
+        for (int64_t k = 0; k < LARGE * LARGE; k++) {
+            y[k] = 2 * x[k] + 50;
+            y[LARGE * LARGE + k] = 1000 - x[k];
+        }
+        snprintf(name, sizeof name, "f%d.tif", i);
+        write_image(p->labels, name, two);
+        fv_image_free(ctx, clean);
+        fv_image_free(ctx, two);
+    }
+}
+
+/* One channel in, two out, in counts of the targets. */
+static void other_channels_are_learned(void **state)
+{
+    (void)state;
+    place p = place_new();
+    write_fields(&p, 10, 1);
+    write_two_channels(&p, 10);
+    fv_train_options o = restore_options(&p, "care");
+    o.loss = "mse";
+    assert_ok(fv_train(ctx, &o, p.run, NULL, NULL));
+    fv_model *m = model_in(p.run);
+    assert_int_equal(m->targets, 2);
+    assert_int_equal(fv_channels(m->graph, m->answer), 2);
+    fv_image *noisy = field(1000, 1), *clean = field(1000, 0);
+    fv_tensor plane, good;
+    fv_predictor *q;
+    assert_ok(fv_image_plane(ctx, noisy, 0, -1, &plane, NULL));
+    assert_ok(fv_predictor_new(ctx, m, (fv_predict_options){0}, &q));
+    assert_ok(fv_restore(ctx, q, plane, 0, &good, NULL));
+    assert_int_equal(good.dim[2], 2);
+    double error[2] = {0, 0};
+    for (int64_t k = 0; k < LARGE * LARGE; k++) {
+        double x = (double)((float *)clean->pixels.data)[k];
+        const float *y = (const float *)good.data + 2 * k;
+        error[0] += pow((double)y[0] - (2 * x + 50), 2);
+        error[1] += pow((double)y[1] - (1000 - x), 2);
+    }
+    for (int c = 0; c < 2; c++) /* the image varies by 80 and 40 counts */
+        error[c] = sqrt(error[c] / (LARGE * LARGE));
+    if (!(error[0] < 40 && error[1] < 20))
+        fail_msg("errors of %.3g and %.3g counts", error[0], error[1]);
+    fv_predictor_free(q);
+    fv_plane_free(ctx, &plane);
+    fv_plane_free(ctx, &good);
+    fv_image_free(ctx, noisy);
+    fv_image_free(ctx, clean);
+    fv_model_free(ctx, m);
+    o.target_range = "image";
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL,
+                 "2 channels of targets have no units");
+    o = restore_options(&p, "n2v");
+    o.target_range = "own";
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL,
+                 "own needs targets");
+    place_free(&p);
+}
+
+static void sums_that_make_no_sense_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *loss, *feature, *segment, *word;
+    } wrong[] = {
+        {"care", "mea", NULL, NULL, "'mea' is unknown"},
+        {"care", "mae+", NULL, NULL, "unknown, expected a sum"},
+        {"care", "+mae", NULL, NULL, "'' is unknown"},
+        {"care", "", NULL, NULL, "'' is unknown"},
+        {"care", "mae+x*ssim", NULL, NULL, "'x' is no weight"},
+        {"care", "mae+-1*ssim", NULL, NULL, "'-1' is no weight"},
+        {"care", "mae+0.2*", NULL, NULL, "'' is unknown"},
+        {"n2v", "mae+ssim", NULL, NULL, "ssim sees whole images"},
+        {"care", "perceptual", NULL, NULL, "say which"},
+        {"care", "mae", "restore", NULL, "goes with loss perceptual"},
+        {"care", "mae", NULL, "restore", "'restore', not 'segment'"},
+        {"n2n", "mse", NULL, "segment", "method care has them"},
+    };
+    place p = place_new();
+    write_fields(&p, 4, 2);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char path[512];
+        const char *task = wrong[i].feature   ? wrong[i].feature
+                           : wrong[i].segment ? wrong[i].segment
+                                              : "segment";
+        write_model(&p, task, path);
+        fv_train_options o = restore_options(&p, wrong[i].method);
+        o.loss = wrong[i].loss;
+        o.feature_model = wrong[i].feature ? path : NULL;
+        o.segment_model = wrong[i].segment ? path : NULL;
+        assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL,
+                     wrong[i].word);
+    }
+    place_free(&p);
+}
+
 typedef struct stop {
     int64_t at;
 } stop;
@@ -240,6 +391,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_method_takes_noise_away),
+        cmocka_unit_test(sums_of_losses_take_noise_away),
+        cmocka_unit_test(other_channels_are_learned),
+        cmocka_unit_test(sums_that_make_no_sense_are_refused),
         cmocka_unit_test(stopped_runs_end_with_the_same_bits),
         cmocka_unit_test(shots_of_a_field_stay_together),
         cmocka_unit_test(what_cannot_be_learned_is_refused),

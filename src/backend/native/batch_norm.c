@@ -32,7 +32,7 @@ static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
     n->C = p->x[0].dim[p->x[0].ndim - 1];
     n->M = n->C ? fv_count(p->x[0]) / n->C : 0;
     n->blocks = blocks_of(n->M, BLOCK);
-    n->train = p->train;
+    n->train = p->train && n->o.momentum > 0;
     size_t row = (size_t)n->C * sizeof(float);
     need->keep = 4 * row;
     need->scratch = (size_t)(n->blocks + 1) * 2 * (size_t)n->C * sizeof(double);
@@ -332,6 +332,8 @@ static void backward(void *state, const fvi_call *call)
             add_or_set(dshift + c, part[c], call->fresh & 4U);
         slope[c] = (float)(-factor * inv * inv * part[C + c] / (double)n->M);
         level[c] = (float)(-factor * part[c] / (double)n->M);
+        if (!n->train)
+            slope[c] = level[c] = 0;
     }
     if (call->dx[0].data)
         spread_all(n, k, slope, level, call);

@@ -14,7 +14,9 @@
 #include "backend/ref/blocks.h"
 #include "backend/ref/real.h"
 
-/* Everything by name. `mean` and `inv` = 1/sqrt(var + eps) live in keep. */
+/* With momentum 0 the running ones also while training, and then
+ *   dL/dx = scale/sqrt(var + eps) g
+ * Everything by name. `mean` and `inv` = 1/sqrt(var + eps) live in keep. */
 struct norm {
     int64_t M, C;
     const fvi_norm *o;
@@ -99,13 +101,14 @@ static void forward(void *state, const fvi_call *c)
     real *mean = c->x[3].data, *var = c->x[4].data, *y = c->y.data;
     if (n.M == 0)
         return;
-    if (s->p.train) {
+    const bool batch = s->p.train && n.o->momentum > 0;
+    if (batch) {
         batch_moments(&n);
         move(&n, mean, var);
     }
     FOR (k, n.C) {
-        n.mean[k] = s->p.train ? n.mean[k] : (double)mean[k];
-        n.inv[k] = s->p.train ? n.inv[k] : (double)var[k];
+        n.mean[k] = batch ? n.mean[k] : (double)mean[k];
+        n.inv[k] = batch ? n.inv[k] : (double)var[k];
         n.inv[k] = 1 / sqrt(n.inv[k] + (double)n.o->eps);
     }
 #pragma omp parallel for schedule(static)
@@ -159,7 +162,9 @@ static void backward(void *state, const fvi_call *c)
 #pragma omp parallel for schedule(static)
     FOR2 (m, n.M, k, n.C) {
         double h = hat(&n, m, k), a = arriving(&n, g, h, m, k);
-        double d = a - (sum_g[k] + h * sum_gh[k]) / (double)n.M;
+        double d = n.o->momentum > 0
+                       ? a - (sum_g[k] + h * sum_gh[k]) / (double)n.M
+                       : a;
         dx[m * n.C + k] += (real)((double)n.scale[k] * n.inv[k] * d);
     }
 }
