@@ -40,10 +40,10 @@ for photons in 5 10 20 50; do
             try $photons wiener --method wiener --psf gaussian:1.5 \
                 --balance $b
         done
-        for i in 1 2 4 8 16; do
+        for i in 1 2 4 8; do
             try $photons rl --method rl --psf gaussian:1.5 --offset 100 \
                 --iterations $i
-            for tv in 0.01 0.05; do
+            for tv in 0.02; do
                 try $photons rl+tv --method rl --psf gaussian:1.5 \
                     --offset 100 --iterations $i --tv $tv
             done

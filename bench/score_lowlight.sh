@@ -39,7 +39,7 @@ ln -s "$(cd "$sim/$split/labels" && pwd)" "$work/labels"
 printf 'photons\tmethod\ttp\tfp\tfn\tap\n'
 for photons in 5 10 20 50; do
     count $photons noisy "$sim/${split}_$photons/noisy"
-    for s in 1 2 3; do
+    for s in 1 2; do
         try $photons "gaussian $s" --method gaussian --sigma $s
     done
     try $photons "rl 4" --method rl --psf gaussian:1.5 --offset 100 \
