@@ -52,8 +52,8 @@ typedef struct fvi_pickle {
 
 /*
  * Runs one pickle from the start of `bytes`, which must outlive `out`;
- * `out->at` is where it ended. FV_EFORMAT, FV_ENOTSUP (asks for something that is not
- * data), FV_ENOMEM.
+ * `out->at` is where it ended. FV_EFORMAT, FV_ENOTSUP (asks for something that
+ * is not data), FV_ENOMEM.
  */
 fv_status fvi_pickle_read(fv_ctx *ctx, const unsigned char *bytes, size_t size,
                           fvi_pickle *out);

@@ -27,7 +27,7 @@ typedef struct net {
     float w[2], grad[2];
 } net;
 
-/* answer = w image + b, judged by what the judge says of it and of the target.*/
+/* answer = w image + b, held by the judge against the target. */
 static net net_new(const fv_model *m)
 {
     net n = {.w = {1.5f, 0.25f}};
