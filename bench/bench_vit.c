@@ -15,6 +15,10 @@
 
 #if defined __x86_64__ && defined __GNUC__
 #include <immintrin.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #define HAS_PEAK 1
 #endif
 
@@ -139,12 +143,49 @@ __attribute__((target("avx512f,avx512bf16"))) static int spin_bf16(
     return 24 * 32;
 }
 
+static int has_amx(void)
+{
+#ifdef __linux__
+    /* Linux, Documentation/arch/x86/xstate.rst: lend the tile registers */
+    return __builtin_cpu_supports("amx-tile") &&
+           __builtin_cpu_supports("amx-bf16") &&
+           syscall(SYS_arch_prctl, 0x1023, 18) == 0;
+#else
+    return 0;
+#endif
+}
+
+__attribute__((target("amx-tile,amx-bf16"))) static int spin_amx(int64_t rounds)
+{
+    static const struct {
+        uint8_t palette, start, zero[14];
+        uint16_t row_bytes[16];
+        uint8_t rows[16];
+    } full __attribute__((aligned(64))) = {
+        .palette = 1,
+        .row_bytes = {64, 64, 64, 64, 64, 64, 64, 64},
+        .rows = {16, 16, 16, 16, 16, 16, 16, 16},
+    };
+    _tile_loadconfig(&full);
+    for (int64_t r = 0; r < rounds; r++) {
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_release();
+    return 4 * 16 * 16 * 32;
+}
+
 /* Billions of multiply-adds a second; 0: not known. */
 static double peak(fv_precision precision, int threads)
 {
-    const int64_t rounds = 400000;
+    int64_t rounds = 400000;
     int each = 0;
     __builtin_cpu_init();
+    int amx = precision == FV_BF16 && has_amx();
+    if (amx)
+        rounds = 100000;
     int wide = __builtin_cpu_supports("avx512f");
     if (precision == FV_BF16 && !__builtin_cpu_supports("avx512bf16"))
         return 0;
@@ -152,9 +193,10 @@ static double peak(fv_precision precision, int threads)
         return 0;
     double start = clock_ms(CLOCK_MONOTONIC);
 #pragma omp parallel num_threads(threads) reduction(max : each)
-    each = precision == FV_BF16 ? spin_bf16(rounds)
-           : wide               ? spin_avx512(rounds)
-                                : spin_avx2(rounds);
+    each = amx                    ? spin_amx(rounds)
+           : precision == FV_BF16 ? spin_bf16(rounds)
+           : wide                 ? spin_avx512(rounds)
+                                  : spin_avx2(rounds);
     double ms = clock_ms(CLOCK_MONOTONIC) - start;
     return (double)each * (double)rounds * threads / ms / 1e6;
 }

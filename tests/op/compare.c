@@ -139,6 +139,16 @@ static void spread_bound(double *v, int64_t count, double floor)
         v[i] = 64 * U * (fabs(v[i]) + most) + 1e-30;
 }
 
+/* Weights of values are rounded to 8 bits of fraction, too. */
+static void spread_half_bound(double *v, int64_t count)
+{
+    double most = 1;
+    for (int64_t i = 0; i < count; i++)
+        most = fmax(most, fabs(v[i]));
+    for (int64_t i = 0; i < count; i++)
+        v[i] = 0x1p-8 * (fabs(v[i]) + most);
+}
+
 static void absolute(const double *from, double *to, int64_t count)
 {
     for (int64_t i = 0; i < count; i++)
@@ -167,7 +177,9 @@ fv_status checkop_bounds(checkop_case *c, const checkop_data *d,
     bool norm = p->op == FVI_OP_batch_norm || p->op == FVI_OP_layer_norm ||
                 p->op == FVI_OP_rms_norm || p->op == FVI_OP_group_norm ||
                 p->op == FVI_OP_attention; /* differences of sums */
-    if (smooth)
+    if (smooth && p->half)
+        spread_half_bound(b->y, fv_count(p->y));
+    else if (smooth)
         spread_bound(b->y, fv_count(p->y), norm ? 1 : 0);
     else
         scale_magnitudes(b->y, fv_count(p->y), n[0]);

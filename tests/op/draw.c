@@ -21,7 +21,8 @@ static double short_of(double v)
  * keeps its bits. */
 static void shorten(const checkop_problem *p, checkop_data *d)
 {
-    for (int k = 0; k < p->nx && k < 2; k++)
+    const int factors = p->op == FVI_OP_attention ? 3 : 2;
+    for (int k = 0; k < p->nx && k < factors; k++)
         for (int64_t i = 0; i < fv_count(p->x[k]); i++)
             d->x[k][i] = short_of(d->x[k][i]);
     for (int64_t i = 0; i < fv_count(p->y); i++)

@@ -8,10 +8,14 @@
  * what AVX-512 needs. */
 static int add_others(fvi_op_id op, bool half, checkop_subject *out)
 {
-    if (op != FVI_OP_conv || !half || !__builtin_cpu_supports("avx512bf16"))
+    const fvi_kernel *kernel = op == FVI_OP_conv ? &fvi_native_conv_v4_half_any
+                               : op == FVI_OP_linear
+                                   ? &fvi_native_linear_v4_half
+                                   : NULL;
+    if (!kernel || !half || !__builtin_cpu_supports("avx512bf16"))
         return 0;
     *out = (checkop_subject){.backend = "avx512",
-                             .kernel = &fvi_native_conv_v4_half_any,
+                             .kernel = kernel,
                              .dtype = FV_F32,
                              .exact = true,
                              .bits_local = true,

@@ -58,5 +58,7 @@ extern const fvi_kernel fvi_native_conv_v4_half;
 /* The same whether it is the fastest or not, for tests; and by AMX. */
 extern const fvi_kernel fvi_native_conv_v4_half_any;
 extern const fvi_kernel fvi_native_conv_amx;
+extern const fvi_kernel fvi_native_linear_amx;
+extern const fvi_kernel fvi_native_attention_amx;
 
 #endif

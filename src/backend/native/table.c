@@ -108,9 +108,13 @@ KERNEL(conv,
             &fvi_native_conv3_v4, &fvi_native_conv1_v4, &fvi_native_stem_v4),
        NULL)
 KERNEL(conv_transposed, LIST(&fvi_native_conv_transposed_v4), NULL)
-KERNEL(linear, LIST(&fvi_native_linear_v4_half, &fvi_native_linear_v4),
+KERNEL(linear,
+       LIST(&fvi_native_linear_amx, &fvi_native_linear_v4_half,
+            &fvi_native_linear_v4),
        LIST(&fvi_native_linear_v3))
-KERNEL(attention, LIST(&fvi_native_attention_v4_half, &fvi_native_attention_v4),
+KERNEL(attention,
+       LIST(&fvi_native_attention_amx, &fvi_native_attention_v4_half,
+            &fvi_native_attention_v4),
        LIST(&fvi_native_attention_v3))
 FVI_NATIVE_V3_ONLY(KERNEL_V3)
 

@@ -25,6 +25,7 @@ typedef struct fvi_tiles {
     int64_t below;        /* to the tile with rows 16 to 31       */
     int64_t step, beside; /* in b: to the next step, to columns 16 to 31 */
     bool narrow;          /* columns 0 to 15 only                 */
+    bool once;            /* more goes by than stays near: do not keep it */
 } fvi_tiles;
 
 /* Who multiplies. A thread calls begin before and end after its products;

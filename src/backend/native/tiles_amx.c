@@ -29,7 +29,19 @@ static void end(void)
     _tile_release();
 }
 
-static void multiply_narrow(const fvi_tiles *t, bool add, float *sum)
+/* Without taking the place of what lies near: loads then go on at the pace of
+ * the products as long as the second cache has them. */
+#define LOAD(tile, from)                         \
+    {                                            \
+        if (once)                                \
+            _tile_stream_loadd(tile, from, ROW); \
+        else                                     \
+            _tile_loadd(tile, from, ROW);        \
+    }
+
+static inline __attribute__((always_inline)) void narrow(const fvi_tiles *t,
+                                                         bool once, bool add,
+                                                         float *sum)
 {
     _tile_zero(0);
     _tile_zero(2);
@@ -40,22 +52,20 @@ static void multiply_narrow(const fvi_tiles *t, bool add, float *sum)
     const uint16_t *b = t->b;
     for (int64_t i = 0; i < t->steps; i++, b += t->step) {
         const uint16_t *a = t->a + t->at[i];
-        _tile_loadd(6, b, ROW);
-        _tile_loadd(4, a, ROW);
+        LOAD(6, b)
+        LOAD(4, a)
         _tile_dpbf16ps(0, 4, 6);
-        _tile_loadd(5, a + t->below, ROW);
+        LOAD(5, a + t->below)
         _tile_dpbf16ps(2, 5, 6);
     }
     _tile_stored(0, sum, SUM_ROW);
     _tile_stored(2, sum + FVI_TILE * FVI_BLOCK, SUM_ROW);
 }
 
-static void multiply(const fvi_tiles *t, bool add, float *sum)
+static inline __attribute__((always_inline)) void wide(const fvi_tiles *t,
+                                                       bool once, bool add,
+                                                       float *sum)
 {
-    if (t->narrow) {
-        multiply_narrow(t, add, sum);
-        return;
-    }
     float *low = sum + FVI_TILE * FVI_BLOCK;
     if (add) {
         _tile_loadd(0, sum, SUM_ROW);
@@ -71,12 +81,12 @@ static void multiply(const fvi_tiles *t, bool add, float *sum)
     const uint16_t *b = t->b;
     for (int64_t i = 0; i < t->steps; i++, b += t->step) {
         const uint16_t *a = t->a + t->at[i];
-        _tile_loadd(6, b, ROW);
-        _tile_loadd(4, a, ROW);
+        LOAD(6, b)
+        LOAD(4, a)
         _tile_dpbf16ps(0, 4, 6);
-        _tile_loadd(7, b + t->beside, ROW);
+        LOAD(7, b + t->beside)
         _tile_dpbf16ps(1, 4, 7);
-        _tile_loadd(5, a + t->below, ROW);
+        LOAD(5, a + t->below)
         _tile_dpbf16ps(2, 5, 6);
         _tile_dpbf16ps(3, 5, 7);
     }
@@ -84,6 +94,18 @@ static void multiply(const fvi_tiles *t, bool add, float *sum)
     _tile_stored(1, sum + FVI_TILE, SUM_ROW);
     _tile_stored(2, low, SUM_ROW);
     _tile_stored(3, low + FVI_TILE, SUM_ROW);
+}
+
+static void multiply(const fvi_tiles *t, bool add, float *sum)
+{
+    if (t->narrow && t->once)
+        narrow(t, true, add, sum);
+    else if (t->narrow)
+        narrow(t, false, add, sum);
+    else if (t->once)
+        wide(t, true, add, sum);
+    else
+        wide(t, false, add, sum);
 }
 
 const fvi_tiler fvi_tiler_amx = {begin, end, multiply};
