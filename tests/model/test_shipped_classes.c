@@ -121,7 +121,7 @@ static void answers(const char *name, const picture *p, int count)
         fv_classifier *c;
         assert_ok(fv_model_check(ctx, m, backends[i], &error));
         assert_true(error < 1e-3);
-        assert_ok(fv_classifier_new(ctx, m, backends[i], &c));
+        assert_ok(fv_classifier_new(ctx, m, backends[i], FV_FULL, &c));
         for (int k = 0; k < count; k++)
             ask(c, m, &p[k]);
         fv_classifier_free(c);
