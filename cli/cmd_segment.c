@@ -200,9 +200,8 @@ static fv_status segment_image(job *j, const char *path, const char *stem,
     FV_TRY(fv_image_read_header(j->c->ctx, path, &im));
     int64_t numbers =
         axis_extent(im, 'Y') * axis_extent(im, 'X') * im->channels;
-    double scale = fvi_predict_scale(j->predictor);
     fv_image_free(j->c->ctx, im);
-    if (numbers > large && scale >= 1 && scale <= 1)
+    if (numbers > large && fvi_predict_streams(j->predictor))
         return segment_large(j, path, stem, count);
     return segment_whole(j, path, stem, count);
 }

@@ -28,8 +28,13 @@ typedef struct fv_model {
                              the training set, per channel                  */
     double percentile[2]; /* normalisation, e.g. 1 and 99.8                 */
     double mean[FV_MAX_CHANNELS], deviation[FV_MAX_CHANNELS]; /* mean_std   */
-    int side;           /* classify: px of the square a picture is fitted to */
-    double diameter;    /* median object diameter trained on, px; 0: none */
+    int side;        /* classify: px of the square a picture is fitted to */
+    double diameter; /* median object diameter trained on, px; 0: none */
+    int rescaled; /* 1: every training image had objects of this diameter   */
+    float *size;  /* log diameter (px) of the objects of a picture: a factor
+                     for each number of its style, then a constant; NULL:
+                     fv_estimate_diameter is not possible                   */
+    int size_count;
     double pitch_um[2]; /* range of pixel pitch trained on; 0: unknown    */
 
     /* output */
@@ -118,13 +123,24 @@ FV_NODISCARD FV_API fv_status fv_model_locate(fv_ctx *ctx, const char *folder,
                                               const char *name, char **path);
 FV_API void fv_text_free(fv_ctx *ctx, char *text);
 
+/* Copies `count` numbers into m->size; 0: none. FV_ENOMEM. */
+FV_NODISCARD FV_API fv_status fv_model_set_size(fv_ctx *ctx, fv_model *m,
+                                                const float *size, int count);
+
 /* ---- running a model on pictures of any size ---- */
+
+/* A diameter that is estimated for each picture, then refined: the median of
+ * the objects found is the diameter of a second run. */
+#define FV_DIAMETER_AUTO   (-1.0)
+#define FV_DIAMETER_REFINE (-2.0)
 
 typedef struct fv_predict_options {
     int tile;        /* side of a tile, px; 0: by memory, at most 512       */
     int overlap;     /* shared by neighbors, px; 0: the receptive field,
                         at most 192                                         */
-    double diameter; /* of the objects in this image, px; 0: as trained     */
+    double diameter; /* of the objects in this image, px; or one of the two
+                        above; 0: as trained, which is FV_DIAMETER_AUTO for
+                        a model that is `rescaled` and has a `size`         */
     int views; /* the answer is the mean over so many views of the picture:
                   1: as it is, 4: mirrored, too, 8: also turned by a quarter;
                   0: as the model says                                      */
@@ -163,6 +179,19 @@ FV_NODISCARD FV_API fv_status fv_restore(fv_ctx *ctx, fv_predictor *p,
                                          fv_tensor plane, int rgb,
                                          fv_tensor *restored,
                                          fv_tensor *uncertainty);
+
+/*
+ * The median diameter (px) of the objects in `plane`, as fv_predict takes it,
+ * told from its style: seen as it is, then once more at the scale where this
+ * becomes the diameter trained on. Within a factor 8 of that.
+ * FV_ENOTSUP: the model has no `size`.
+ */
+FV_NODISCARD FV_API fv_status fv_estimate_diameter(fv_ctx *ctx, fv_predictor *p,
+                                                   fv_tensor plane, int rgb,
+                                                   double *diameter);
+
+/* The diameter (px) that the last picture was given; 0: as it was. */
+FV_API double fv_predictor_diameter(const fv_predictor *p);
 
 /* fv_predict, then fv_decode with the model's options: labels u32 (H,W), owned
  * by the caller (fv_plane_free). */

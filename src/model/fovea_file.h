@@ -5,8 +5,10 @@
 
 #include "model/model.h"
 #include "model/safetensors.h"
+#include "model/style.h"
 
 #define FVI_FORMAT "1"
+#define FVI_SIZE   "size/style" /* the tensor that m->size is kept in */
 
 /* The members of a model that "fovea.input" and "fovea.output" hold. */
 typedef struct fvi_settings {
@@ -15,7 +17,7 @@ typedef struct fvi_settings {
     double pitch_um_low, pitch_um_high;
     const char *axes;
     const char *normalize; /* NULL: percentile */
-    int uncertainty, views;
+    int uncertainty, views, rescaled;
     const char *task, *target;
     double threshold, seed;
     int min_area, fill_holes;

@@ -142,7 +142,7 @@ static fv_status check_shape(const fvi_st *st, const fv_param *p,
 static bool is_extra(const char *name)
 {
     return strcmp(name, "check/input") == 0 ||
-           strcmp(name, "check/output") == 0;
+           strcmp(name, "check/output") == 0 || strcmp(name, FVI_SIZE) == 0;
 }
 
 static int by_name(const void *a, const void *b)
@@ -262,6 +262,26 @@ static fv_status read_checks(const fvi_st *st, fv_model *m)
     return read_tensor(st, out, &m->check_output);
 }
 
+/* Anything else would be read beyond its end. */
+static fv_status read_size(const fvi_st *st, fv_model *m)
+{
+    const fvi_st_tensor *t = fvi_st_find(st, FVI_SIZE);
+    int want = 0;
+    fv_tensor size;
+    if (!t)
+        return FV_OK;
+    FV_TRY(fvi_size_numbers(st->ctx, m, &want));
+    if (t->ndim != 1 || t->dim[0] != want)
+        return fvi_fail(st->ctx, FV_EFORMAT,
+                        "tensor '%s' has %lld numbers, the network wants %d",
+                        t->name, t->ndim == 1 ? (long long)t->dim[0] : -1LL,
+                        want);
+    FV_TRY(read_tensor(st, t, &size));
+    fv_status status = fv_model_set_size(st->ctx, m, size.data, want);
+    fv_plane_free(st->ctx, &size);
+    return status;
+}
+
 /* ---- settings ---- */
 
 static fv_status read_settings(const fvi_st *st, fv_model *m)
@@ -316,6 +336,8 @@ static fv_status read_all(const fvi_st *st, fv_model **out)
         status = read_text(st, "fovea.history", &m->history);
     if (status == FV_OK)
         status = read_checks(st, m);
+    if (status == FV_OK)
+        status = read_size(st, m);
     if (status != FV_OK) {
         fv_model_free(st->ctx, m);
         return status;

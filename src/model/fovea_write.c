@@ -88,9 +88,11 @@ fv_weights fvi_weights_of(const fv_model *m)
 /* Wide numbers first, so that all of them lie on multiples of their size. */
 static size_t list_items(const fv_model *m, fv_weights kind,
                          const float *params, const fv_tensor *check_output,
-                         fvi_st_item *item)
+                         const int64_t *sizes, fvi_st_item *item)
 {
     size_t n = 0;
+    if (m->size)
+        item[n++] = (fvi_st_item){FVI_SIZE, FVI_ST_F32, 1, sizes, m->size};
     if (m->check_input.data) {
         item[n++] =
             (fvi_st_item){"check/input", FVI_ST_F32, m->check_input.ndim,
@@ -129,12 +131,13 @@ static fv_status write_tensors(fv_ctx *ctx, const char *path, const fv_model *m,
                                fv_tensor check_output, const fvi_st_note *note,
                                size_t notes)
 {
-    size_t most = (size_t)fv_param_list_size(m->graph) + 2;
+    size_t most = (size_t)fv_param_list_size(m->graph) + 3;
+    const int64_t sizes = m->size_count;
     fvi_st_item *item = fvi_calloc(ctx, most, sizeof *item);
     int64_t(*dim)[FV_MAX_DIM] = fvi_calloc(ctx, most, sizeof *dim);
     fv_status status = FV_ENOMEM;
     if (item && dim) {
-        size_t n = list_items(m, kind, params, &check_output, item);
+        size_t n = list_items(m, kind, params, &check_output, &sizes, item);
         place_extents(m, item, n, dim);
         status = fvi_st_write(ctx, path, note, notes, item, n);
     }

@@ -118,6 +118,7 @@ void fv_model_free(fv_ctx *ctx, fv_model *m)
     fv_plane_free(ctx, &m->check_input);
     fv_plane_free(ctx, &m->check_output);
     fvi_classes_free(ctx, m);
+    fvi_free(ctx, m->size);
     fvi_free(ctx, m->card);
     fvi_free(ctx, m->history);
     fvi_free(ctx, m->params);

@@ -62,11 +62,14 @@ fv_status fvi_segment(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, int rgb,
                       fv_tensor *maps, fv_tensor *labels, int64_t *count);
 
 /* fv_segment of the first time point and middle z of an image in its file;
- * `channel` counts from 1, 0: all. The scale of the predictor must be 1
- * (fvi_predict_scale). */
+ * `channel` counts from 1, 0: all. fvi_predict_streams must be true. */
 fv_status fvi_segment_source(fv_ctx *ctx, fv_predictor *p, fv_source *source,
                              int channel, fv_tensor *maps, fv_tensor *labels,
                              int64_t *count);
+
+/* Areas in `o` are those of the scale a network was trained at; here image px
+ * times `scale` are its px. */
+fv_decode_options fvi_decode_at(fv_decode_options o, double scale);
 
 /* The shortest form that holds the weights of `m` as they are. */
 fv_weights fvi_weights_of(const fv_model *m);

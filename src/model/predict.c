@@ -83,6 +83,21 @@ static fv_status set_side(fv_ctx *ctx, fv_predictor *p)
     return FV_OK;
 }
 
+static fv_status set_diameter(fv_ctx *ctx, fv_predictor *p)
+{
+    const fv_model *m = p->model;
+    double d = p->o.diameter;
+    bool asked = d == FV_DIAMETER_AUTO || d == FV_DIAMETER_REFINE;
+    if (d < 0 && !asked)
+        return fvi_fail(ctx, FV_EINVAL,
+                        "a diameter of %g px, expected 0 or "
+                        "more",
+                        d);
+    p->automatic = asked || (d <= 0 && m->rescaled && m->size);
+    p->diameter = d > 0 ? d : 0;
+    return FV_OK;
+}
+
 static fv_status set_up(fv_ctx *ctx, fv_predictor *p)
 {
     const fv_model *m = p->model;
@@ -90,9 +105,9 @@ static fv_status set_up(fv_ctx *ctx, fv_predictor *p)
         return fvi_fail(ctx, FV_ENOTSUP,
                         "%s: the network does not take pictures",
                         m->arch->name);
-    if (p->o.tile < 0 || p->o.overlap < 0 || p->o.diameter < 0)
-        return fvi_fail(ctx, FV_EINVAL,
-                        "tile, overlap and diameter cannot be negative");
+    if (p->o.tile < 0 || p->o.overlap < 0)
+        return fvi_fail(ctx, FV_EINVAL, "tile and overlap cannot be negative");
+    FV_TRY(set_diameter(ctx, p));
     p->views = p->o.views ? p->o.views : m->views ? m->views : 1;
     if (p->views != 1 && p->views != 4 && p->views != 8)
         return fvi_fail(ctx, FV_EINVAL, "%d views, expected 1, 4 or 8",
@@ -123,6 +138,7 @@ void fv_predictor_free(fv_predictor *p)
     if (!p)
         return;
     fv_plan_free(p->plan);
+    fvi_style_free(p->style);
     fvi_free(p->ctx, p);
 }
 
@@ -158,38 +174,6 @@ static void fill_weights(const fvi_axis *a, int64_t i, float *weight)
         weight[at] = fvi_axis_weight(a, i, at);
 }
 
-/* The rows of the picture under tiles that start at `top`. */
-static fv_status want_rows(fvi_scan *v, int64_t top, int64_t tile)
-{
-    int64_t lo = v->height, hi = 0;
-    for (int64_t y = top; y < top + tile && v->fetch; y++) {
-        int64_t row = fvi_mirror(y, v->height);
-        lo = row < lo ? row : lo;
-        hi = row >= hi ? row + 1 : hi;
-    }
-    return v->fetch ? v->fetch(v, lo, hi) : FV_OK;
-}
-
-/* The part of the picture under a tile, mirrored beyond its edges. */
-static void fill_tile(const fvi_scan *v, int64_t top, int64_t left,
-                      fv_tensor tile)
-{
-    const float *from = v->rows.data;
-    float *to = tile.data;
-    int64_t height = tile.dim[1], width = tile.dim[2], channels = tile.dim[3];
-    int64_t shared = v->channels == channels ? 1 : 0; /* gray feeds all */
-    for (int64_t y = 0; y < height; y++) {
-        int64_t row = fvi_mirror(top + y, v->height) - v->first;
-        for (int64_t x = 0; x < width; x++) {
-            int64_t column = fvi_mirror(left + x, v->width);
-            const float *p =
-                from + row * v->rows.stride[0] + column * v->rows.stride[1];
-            for (int64_t c = 0; c < channels; c++)
-                *to++ = p[c * shared];
-        }
-    }
-}
-
 typedef struct blend {
     fvi_axis y, x;
     float *weight_y, *weight_x;
@@ -220,14 +204,14 @@ static fv_status run_tiles(fv_ctx *ctx, fv_predictor *p, const blend *b,
     const fv_model *m = p->model;
     for (int64_t i = 0; i < b->y.count; i++) {
         fill_weights(&b->y, i, b->weight_y);
-        FV_TRY(want_rows(v, fvi_axis_start(&b->y, i), b->y.tile));
+        FV_TRY(fvi_scan_want(v, fvi_axis_start(&b->y, i), b->y.tile));
         for (int64_t k = 0; k < b->x.count; k++) {
             int64_t top = fvi_axis_start(&b->y, i);
             int64_t left = fvi_axis_start(&b->x, k);
             if (fvi_canceled(ctx))
                 return fvi_fail(ctx, FV_ECANCEL, "canceled");
             fill_weights(&b->x, k, b->weight_x);
-            fill_tile(v, top, left, fv_plan_at(p->plan, m->image));
+            fvi_tile_fill(v, top, left, fv_plan_at(p->plan, m->image));
             FV_TRY(fv_plan_run(ctx, p->plan));
             add_tile(b, top, left, fv_plan_at(p->plan, m->answer), maps);
         }
@@ -294,7 +278,7 @@ fv_status fvi_predict_scan(fv_ctx *ctx, fv_predictor *p, fvi_scan *v,
 static fv_status run_plane(fv_ctx *ctx, fv_predictor *p, fv_tensor plane,
                            fv_tensor *maps)
 {
-    fvi_scan s = {plane.dim[0], plane.dim[1], plane.dim[2], plane, 0, NULL};
+    fvi_scan s = fvi_scan_of(plane);
     return fvi_predict_scan(ctx, p, &s, maps);
 }
 
@@ -339,6 +323,17 @@ static fv_status run_views(fv_ctx *ctx, fv_predictor *p, fv_tensor plane,
     return status;
 }
 
+/* Rays in px of the scaled picture become rays in px of the picture. */
+static void restore_rays(const fv_predictor *p, fv_tensor maps)
+{
+    float factor = (float)(1 / fvi_predict_scale(p)), *x = maps.data;
+    if (strcmp(p->model->task, "segment") != 0 ||
+        p->model->target != FV_TARGET_STARS)
+        return;
+    for (int64_t i = 0; i < fv_count(maps); i++)
+        x[i] *= i % maps.dim[2] ? factor : 1;
+}
+
 /* Back to the size of the picture. */
 static fv_status restore_size(fv_ctx *ctx, int64_t height, int64_t width,
                               fv_tensor *maps)
@@ -362,14 +357,23 @@ fv_status fvi_predict(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, int rgb,
     fv_plane_free(ctx, &ready);
     if (status == FV_OK)
         status = restore_size(ctx, plane.dim[0], plane.dim[1], &out);
-    if (status == FV_OK)
-        *maps = out;
-    return status;
+    if (status != FV_OK)
+        return status;
+    restore_rays(p, out);
+    *maps = out;
+    return FV_OK;
 }
 
 fv_status fv_predict(fv_ctx *ctx, fv_predictor *p, fv_tensor plane, int rgb,
                      fv_tensor *maps)
 {
     fvi_range range;
+    if (p->automatic)
+        FV_TRY(fv_estimate_diameter(ctx, p, plane, rgb, &p->diameter));
     return fvi_predict(ctx, p, plane, rgb, &range, maps);
+}
+
+double fv_predictor_diameter(const fv_predictor *p)
+{
+    return p->diameter;
 }

@@ -78,6 +78,12 @@ static fv_status open_view(stream *s)
     return FV_OK;
 }
 
+bool fvi_predict_streams(const fv_predictor *p)
+{
+    double scale = fvi_predict_scale(p);
+    return !p->automatic && p->views == 1 && scale >= 1 && scale <= 1;
+}
+
 fv_status fvi_predict_source(fv_ctx *ctx, fv_predictor *p, fv_source *source,
                              int channel, fv_tensor *maps)
 {

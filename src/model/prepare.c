@@ -5,9 +5,9 @@
 
 double fvi_predict_scale(const fv_predictor *p)
 {
-    if (p->model->diameter <= 0 || p->o.diameter <= 0)
+    if (p->model->diameter <= 0 || p->diameter <= 0)
         return 1;
-    return p->model->diameter / p->o.diameter;
+    return p->model->diameter / p->diameter;
 }
 
 static fv_status check_plane(fv_ctx *ctx, const fv_model *m, fv_tensor plane,

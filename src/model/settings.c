@@ -19,6 +19,8 @@ const fv_field fvi_input_fields[] = {
            "classify: square that pictures are fitted to"),
     FV_REAL(fvi_settings, diameter, 0, 0, 1e6, "px",
             "median diameter of the objects trained on; 0: unknown"),
+    FV_FLAG(fvi_settings, rescaled,
+            "every image trained on had objects of this diameter"),
     FV_REAL(fvi_settings, pitch_um_low, 0, 0, 1e6, "um",
             "smallest pixel pitch trained on; 0: unknown"),
     FV_REAL(fvi_settings, pitch_um_high, 0, 0, 1e6, "um",
@@ -52,7 +54,7 @@ static const struct {
     {"target", "segment"},     {"threshold", "segment"},
     {"seed", "segment"},       {"min_area", "segment"},
     {"fill_holes", "segment"}, {"uncertainty", "restore"},
-    {"side", "classify"},
+    {"side", "classify"},      {"rescaled", "segment"},
 };
 
 bool fvi_task_has(const char *task, const char *member)
@@ -84,6 +86,7 @@ fvi_settings fvi_settings_of(const fv_model *m)
             strcmp(m->normalize, "percentile") == 0 ? NULL : m->normalize,
         .uncertainty = m->uncertainty,
         .views = m->views,
+        .rescaled = m->rescaled,
         .task = m->task,
         .target = fv_target_name(m->target),
         .threshold = m->decode.threshold,
@@ -122,6 +125,7 @@ fv_status fvi_settings_apply(fv_ctx *ctx, const fvi_settings *s, fv_model *m)
         snprintf(m->normalize, sizeof m->normalize, "%s", s->normalize);
     m->uncertainty = s->uncertainty;
     m->views = s->views;
+    m->rescaled = s->rescaled;
     m->side = s->side;
     m->percentile[0] = s->percentile_low;
     m->percentile[1] = s->percentile_high;

@@ -3,6 +3,7 @@
 #include "make.h"
 
 #include "model/safetensors.h"
+#include "model/style.h"
 
 static char folder[64];
 static char path[96];
@@ -57,6 +58,12 @@ static void round_trip(fv_weights kind, double tolerance)
     a->pitch_um[1] = 1.0 / 3;
     a->target = FV_TARGET_BOUNDARY;
     a->views = 4;
+    a->rescaled = 1;
+    int sizes = 0;
+    float size[64] = {0.25f, -3, 0, 1e-20f};
+    assert_int_equal(fvi_size_numbers(ctx, a, &sizes), FV_OK);
+    assert_in_range(sizes, 5, 64);
+    assert_int_equal(fv_model_set_size(ctx, a, size, sizes), FV_OK);
     a->decode = (fv_decode_options){0.37, 0.61, 55, 0};
     assert_int_equal(fv_model_make_check(ctx, a), FV_OK);
     assert_int_equal(fv_model_write(ctx, path, a, kind), FV_OK);
@@ -70,6 +77,9 @@ static void round_trip(fv_weights kind, double tolerance)
     assert_near(b->decode.threshold, 0.37, 0);
     assert_near(b->decode.seed, 0.61, 0);
     assert_int_equal(b->views, 4);
+    assert_int_equal(b->rescaled, 1);
+    assert_int_equal(b->size_count, sizes);
+    assert_memory_equal(b->size, size, (size_t)sizes * sizeof *size);
     assert_int_equal(b->decode.min_area, 55);
     assert_int_equal(b->decode.fill_holes, 0);
     assert_int_equal(b->target, FV_TARGET_BOUNDARY);
