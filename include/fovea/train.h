@@ -32,6 +32,8 @@ typedef struct fv_train_options {
     double minutes; /* stop in time: the schedule is laid over this; 0: off */
     /* augmentation */
     int flip, rotate;
+    double rescale; /* to this median diameter of the objects, px; 0: off  */
+    int size;       /* learn to estimate the diameter of objects           */
     double scale_min, scale_max, elastic, intensity, noise, blur, invert;
     double foreground; /* share of crops centered on an object              */
     double by_area;  /* images are drawn by this power of their area; 0: alike*/
@@ -110,6 +112,22 @@ typedef struct fv_pair {
 FV_NODISCARD FV_API fv_status fv_tune(fv_ctx *ctx, fv_model *m,
                                       const fv_pair pairs[], int64_t count,
                                       double *ap);
+
+/*
+ * Learns m->size from `pairs` (training images): the style of a window at a
+ * random scale against the median diameter of the objects in it, by ridge
+ * regression of its logarithm. Windows without objects are passed over.
+ * FV_ENOTSUP: the network has no style; FV_EINVAL: too few windows.
+ */
+FV_NODISCARD FV_API fv_status fv_fit_size(fv_ctx *ctx, fv_model *m,
+                                          const fv_pair pairs[], int64_t count,
+                                          uint64_t seed);
+
+/* The median over `pairs` of |estimated/true - 1| of the diameter; NaN when
+ * none has objects. FV_ENOTSUP: the model has no `size`. */
+FV_NODISCARD FV_API fv_status fv_size_error(fv_ctx *ctx, const fv_model *m,
+                                            const fv_pair pairs[],
+                                            int64_t count, double *error);
 
 /* Pairs images with labels: the same stem in `labels`, or stem_masks /
  * stem_labels in either folder. FV_EINVAL names the first image without

@@ -190,5 +190,6 @@ fv_status fvi_make_model(fvi_run *r)
     snprintf(m->task, sizeof m->task, "%s", r->task->name);
     m->percentile[0] = r->o.percentile_low;
     m->percentile[1] = r->o.percentile_high;
+    FV_TRY(fv_model_set_size(r->ctx, m, NULL, 0)); /* the style will change */
     return r->task->mark(r);
 }

@@ -86,6 +86,12 @@ const fv_field fv_train_fields[] = {
     FV_INT(T, rotate, 1, 0, 1, "",
            "1: turn crops by any angle; restore: by quarter turns, and without "
            "zoom, warp and changes of intensity, which would change noise"),
+    FV_REAL(T, rescale, 0, 0, 1000, "px",
+            "segment: resize each image so that its median object has this "
+            "diameter, before the random zoom; 0: leave sizes as they are"),
+    FV_INT(T, size, 1, 0, 1, "",
+           "segment: 1: learn to tell the diameter of objects, for --diameter "
+           "auto of fovea segment; 0: do not"),
     FV_REAL(T, scale_min, 0.8, 0.05, 20, "", "smallest zoom of crops"),
     FV_REAL(T, scale_max, 1.25, 0.05, 20, "", "largest zoom of crops"),
     FV_REAL(T, elastic, 2, 0, 100, "px", "size of a smooth random warp"),

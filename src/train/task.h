@@ -1,5 +1,5 @@
-#ifndef FVI_TASK_H
-#define FVI_TASK_H
+#ifndef FVI_TRAIN_TASK_H
+#define FVI_TRAIN_TASK_H
 
 /*
  * What a network is trained for, described once. The loop, the checkpoint and
@@ -111,6 +111,10 @@ fv_status fvi_read_roles(fvi_run *r, fvi_read_role *read);
 /* diameters.c: the median diameter (px) and number of labeled objects. */
 fv_status fvi_measure_objects(fv_ctx *ctx, const fv_pair *pairs, int64_t count,
                               double *diameter, int64_t *objects);
+/* Resizes each pair so that its median object has this diameter, by factors
+ * from 1/8 to 8; pairs without objects stay. */
+fv_status fvi_rescale_pairs(fv_ctx *ctx, fv_pair *pairs, int64_t count,
+                            double diameter);
 
 /* statistics.c: mean and deviation of each channel of the training images,
  * unless the model has them from the one it starts from. */

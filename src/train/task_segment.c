@@ -4,6 +4,7 @@
 
 #include "fovea/loss.h"
 
+#include <math.h>
 #include <string.h>
 
 static fv_status check(fvi_run *r)
@@ -31,6 +32,8 @@ static fv_status check_objects(fvi_run *r)
         return fvi_fail(r->ctx, FV_EINVAL,
                         "the labels of all %lld training images are empty",
                         (long long)r->train_count);
+    if (r->o.rescale > 0)
+        diameter = r->o.rescale;
     json_object_set_new(r->names, "diameter_px", json_real(diameter));
     json_object_set_new(r->names, "objects", json_integer(objects));
     return FV_OK;
@@ -46,6 +49,11 @@ static fv_status read_role(fvi_run *r, const fvi_sources *s, fvi_role role,
 static fv_status read(fvi_run *r)
 {
     FV_TRY(fvi_read_roles(r, read_role));
+    if (r->o.rescale > 0) {
+        FV_TRY(
+            fvi_rescale_pairs(r->ctx, r->train, r->train_count, r->o.rescale));
+        FV_TRY(fvi_rescale_pairs(r->ctx, r->val, r->val_count, r->o.rescale));
+    }
     return check_objects(r);
 }
 
@@ -195,12 +203,34 @@ static double total(const fvi_run *r, const double *tally)
 
 /* ---- the end ---- */
 
+/* Networks without a style go without. Validation images that were resized
+ * all have one diameter, which would be too easy a question. */
+static fv_status learn_size(fvi_run *r, json_t *scores)
+{
+    fv_model *m = r->model;
+    double error = 0;
+    fv_status status =
+        fv_fit_size(r->ctx, m, r->train, r->train_count, (uint64_t)r->o.seed);
+    if (status == FV_ENOTSUP || status == FV_EINVAL)
+        return FV_OK;
+    FV_TRY(status);
+    if (r->o.rescale > 0)
+        return FV_OK;
+    FV_TRY(fv_size_error(r->ctx, m, r->val, r->val_count, &error));
+    if (!isnan(error))
+        json_object_set_new(scores, "validation_diameter_error",
+                            json_real(error));
+    return FV_OK;
+}
+
+/* Thresholds first: while the model cannot tell diameters, images stay at the
+ * scale they have. */
 static fv_status finish(fvi_run *r, json_t *scores)
 {
     double ap = 0;
     FV_TRY(fv_tune(r->ctx, r->model, r->val, r->val_count, &ap));
     json_object_set_new(scores, "validation_ap50", json_real(ap));
-    return FV_OK;
+    return r->o.size ? learn_size(r, scores) : FV_OK;
 }
 
 static void describe(const fvi_run *r, fvi_text *title, json_t *data)

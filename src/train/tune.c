@@ -1,6 +1,6 @@
 /* Thresholds chosen on validation images: a grid, then a finer look. */
-#include "base/base.h"
 #include "fovea/train.h"
+#include "model/model.h"
 
 enum { LEVELS = 9 }; /* IoU 0.5, 0.55, ... 0.9 */
 
@@ -11,6 +11,7 @@ typedef struct tuner {
     const fv_pair *pairs;
     int64_t count;
     fv_tensor *maps;
+    double *scale;   /* at which the network saw them */
     fv_tensor found; /* room for the largest picture */
     fv_decode_options best;
     double best_mean, best_ap;
@@ -28,6 +29,8 @@ static fv_status predict_all(tuner *t, const fv_model *m)
         most = n > most ? n : most;
         status = fv_predict(t->ctx, p, a->plane, a->rgb && channels == 3,
                             &t->maps[i]);
+        double d = fv_predictor_diameter(p);
+        t->scale[i] = d > 0 && m->diameter > 0 ? m->diameter / d : 1;
         if (status != FV_OK)
             status = fvi_fail_in(t->ctx, status, "%s", a->name);
     }
@@ -46,6 +49,7 @@ static fv_status count_image(tuner *t, int64_t i, fv_decode_options how,
     fv_tensor found = fv_dense(t->found.data, FV_U32, 2, truth.dim);
     fv_match match[LEVELS];
     int64_t count;
+    how = fvi_decode_at(how, t->scale[i]);
     FV_TRY(fv_decode(t->ctx, t->target, t->maps[i], how, found, &count));
     FV_TRY(fv_match_labels(t->ctx, truth, found, LEVELS, iou, match));
     for (int k = 0; k < LEVELS; k++) {
@@ -152,18 +156,18 @@ fv_status fv_tune(fv_ctx *ctx, fv_model *m, const fv_pair pairs[],
     if (count < 1)
         return fvi_fail(ctx, FV_EINVAL, "no validation image to tune on");
     t.maps = fvi_calloc(ctx, (size_t)count, sizeof *t.maps);
-    if (!t.maps)
-        return FV_ENOMEM;
-    fv_status status = search(&t, m);
+    t.scale = fvi_calloc(ctx, (size_t)count, sizeof *t.scale);
+    fv_status status = t.maps && t.scale ? search(&t, m) : FV_ENOMEM;
     if (status == FV_OK) {
         m->decode = t.best;
         if (ap)
             *ap = t.best_ap;
     }
-    for (int64_t i = 0; i < count; i++)
+    for (int64_t i = 0; i < count && t.maps; i++)
         if (t.maps[i].data)
             fv_plane_free(ctx, &t.maps[i]);
     fvi_free(ctx, t.maps);
+    fvi_free(ctx, t.scale);
     fvi_free(ctx, t.found.data);
     return status;
 }
