@@ -257,7 +257,17 @@ static void show_task(const fv_model *m)
                fv_target_name(m->target), m->decode.threshold, m->decode.seed,
                (long long)m->decode.min_area,
                m->decode.fill_holes ? "yes" : "no");
+        if (m->views > 1)
+            printf("views\t%d\n", m->views);
     }
+}
+
+static void show_diameter(const fv_model *m)
+{
+    if (m->diameter > 0)
+        printf("diameter\t%g px%s%s\n", m->diameter,
+               m->rescaled ? ", of every image" : "",
+               m->size ? ", estimated by --diameter auto" : "");
 }
 
 static void show_model(const char *path, const fv_model *m)
@@ -270,8 +280,7 @@ static void show_model(const char *path, const fv_model *m)
     printf("parameters\t%s\nchannels\t%d\n", count,
            fv_channels(m->graph, m->image));
     show_range(m);
-    if (m->diameter > 0)
-        printf("diameter\t%g px\n", m->diameter);
+    show_diameter(m);
     if (m->pitch_um[1] > 0)
         printf("pitch\t%g to %g um\n", m->pitch_um[0], m->pitch_um[1]);
     show_task(m);
@@ -293,19 +302,26 @@ static json_t *config_json(const fv_model *m)
     return config;
 }
 
+static json_t *decode_json(const fv_model *m)
+{
+    return json_pack("{s:f, s:f, s:I, s:b, s:i}", "threshold",
+                     m->decode.threshold, "seed", m->decode.seed, "min_area",
+                     (json_int_t)m->decode.min_area, "fill_holes",
+                     m->decode.fill_holes, "views", m->views ? m->views : 1);
+}
+
 static json_t *model_json(const char *path, const fv_model *m)
 {
     return json_pack(
-        "{s:s, s:s, s:s, s:o, s:I, s:i, s:[f,f], s:f, s:[f,f], s:s, s:s, "
-        "s:{s:f, s:f, s:I, s:b}, s:o, s:o}",
+        "{s:s, s:s, s:s, s:o, s:I, s:i, s:[f,f], s:f, s:b, s:b, s:[f,f], s:s, "
+        "s:s, s:o, s:o, s:o}",
         "file", path, "kind", "model", "arch", m->arch->name, "config",
         config_json(m), "parameters", (json_int_t)fv_param_count(m->graph, 1),
         "channels", fv_channels(m->graph, m->image), "percentile",
-        m->percentile[0], m->percentile[1], "diameter", m->diameter, "pitch_um",
+        m->percentile[0], m->percentile[1], "diameter", m->diameter, "rescaled",
+        m->rescaled, "estimates_diameter", m->size != NULL, "pitch_um",
         m->pitch_um[0], m->pitch_um[1], "task", m->task, "target",
-        fv_target_name(m->target), "decode", "threshold", m->decode.threshold,
-        "seed", m->decode.seed, "min_area", (json_int_t)m->decode.min_area,
-        "fill_holes", m->decode.fill_holes, "card",
+        fv_target_name(m->target), "decode", decode_json(m), "card",
         json_loads(m->card, 0, NULL), "history",
         json_loads(m->history, 0, NULL));
 }

@@ -7,7 +7,7 @@
 
 typedef struct segment_args {
     const char *output, *model, *save, *precision, *backend, *augment;
-    double diameter;
+    const char *diameter;
     int channel, tile, overlap;
 } segment_args;
 
@@ -16,8 +16,10 @@ static const fv_field options[] = {
     FV_PATH(segment_args, model, "nuclei", "built-in model, or a .fovea file"),
     FV_TEXT(segment_args, save, "labels,overlay,rois,geojson,csv",
             "what to write: labels, overlay, rois, geojson, csv, maps"),
-    FV_REAL(segment_args, diameter, 0, 0, 10000, "px",
-            "diameter of the objects here; 0: as the model was trained"),
+    FV_TEXT(segment_args, diameter, "0",
+            "diameter of the objects here in px; auto: estimated for each "
+            "image; refine: then once more from the objects found; 0: as the "
+            "model was trained"),
     FV_INT(segment_args, channel, 0, 0, 1000, "",
            "channel to use, from 1; 0: all that the model takes"),
     FV_INT(segment_args, tile, 0, 0, 16384, "px",
@@ -121,13 +123,19 @@ static fv_status save_kind(void *user, int kind, const char *path)
 static fv_status report(const job *j, const char *path, const char *stem,
                         int64_t count, double seconds)
 {
+    double diameter = fv_predictor_diameter(j->predictor);
     if (!j->done) {
-        printf("%s\t%lld\t%.2f\n", path, (long long)count, seconds);
+        printf("%s\t%lld\t%.2f", path, (long long)count, seconds);
+        if (diameter > 0)
+            printf("\t%.1f", diameter);
+        putchar('\n');
         fflush(stdout);
         return FV_OK;
     }
     json_t *row = json_pack("{s:s, s:I, s:f}", "file", path, "objects",
                             (json_int_t)count, "seconds", seconds);
+    if (diameter > 0)
+        json_object_set_new(row, "diameter", json_real(diameter));
     return results_tell(&j->out, stem, row, j->done);
 }
 
@@ -221,8 +229,25 @@ static fv_status segment_one(void *user, size_t index, const char *stem)
 
 /* ---- around it ---- */
 
+/* A number of px, "auto" or "refine". */
+static fv_status diameter_named(fv_ctx *ctx, const char *text, double *out)
+{
+    static const fv_field px[] = {
+        FV_REAL(fv_predict_options, diameter, 0, 0, 10000, "px", ""), FV_END};
+    fv_predict_options o;
+    bool refine = strcmp(text, "refine") == 0;
+    *out = refine ? FV_DIAMETER_REFINE : FV_DIAMETER_AUTO;
+    if (refine || strcmp(text, "auto") == 0)
+        return FV_OK;
+    FV_TRY(fv_field_set(ctx, px, &o, "diameter", text));
+    *out = o.diameter;
+    return FV_OK;
+}
+
 static fv_status load_model(job *j)
 {
+    double diameter;
+    FV_TRY(diameter_named(j->c->ctx, j->o->diameter, &diameter));
     fv_ctx *ctx = j->c->ctx;
     char *path;
     FV_TRY(fv_model_locate(ctx, NULL, j->o->model, &path));
@@ -232,7 +257,7 @@ static fv_status load_model(job *j)
         return status;
     fv_predict_options o = {.tile = j->o->tile,
                             .overlap = j->o->overlap,
-                            .diameter = j->o->diameter,
+                            .diameter = diameter,
                             .views = views_named(j->o->augment),
                             .backend = j->o->backend,
                             .precision = precision_named(j->o->precision)};
@@ -298,7 +323,8 @@ const fv_cmd cmd_segment = {
         "image with outlines), NAME_rois.zip (ImageJ), NAME.geojson (QuPath), "
         "NAME_objects.csv (measurements) and, with --save maps, NAME_maps.tif "
         "(the network's answer). Standard output has one line per image: "
-        "file, objects, seconds.",
+        "file, objects, seconds, and the diameter when one was given or "
+        "estimated.",
     .options = options,
     .size = sizeof(segment_args),
     .min_operands = 1,
