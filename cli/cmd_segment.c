@@ -108,6 +108,7 @@ typedef struct job {
     const segment_args *o;
     fv_model *model;
     fv_predictor *predictor;
+    double diameter; /* for fv_predict_options */
     inputs in;
     results out;
     const result *now;     /* being saved */
@@ -246,8 +247,6 @@ static fv_status diameter_named(fv_ctx *ctx, const char *text, double *out)
 
 static fv_status load_model(job *j)
 {
-    double diameter;
-    FV_TRY(diameter_named(j->c->ctx, j->o->diameter, &diameter));
     fv_ctx *ctx = j->c->ctx;
     char *path;
     FV_TRY(fv_model_locate(ctx, NULL, j->o->model, &path));
@@ -257,7 +256,7 @@ static fv_status load_model(job *j)
         return status;
     fv_predict_options o = {.tile = j->o->tile,
                             .overlap = j->o->overlap,
-                            .diameter = diameter,
+                            .diameter = j->diameter,
                             .views = views_named(j->o->augment),
                             .backend = j->o->backend,
                             .precision = precision_named(j->o->precision)};
@@ -289,7 +288,8 @@ static int run(cli *c, const void *args, int count, char **operands)
     j.out = (results){c, j.o->output, kinds, OUTPUTS, 0};
     if (!j.o->output)
         (void)fvi_fail(c->ctx, FV_EINVAL, "segment: where to? -o FOLDER");
-    if (!j.o->output || results_choose(&j.out, j.o->save) != FV_OK) {
+    if (!j.o->output || results_choose(&j.out, j.o->save) != FV_OK ||
+        diameter_named(c->ctx, j.o->diameter, &j.diameter) != FV_OK) {
         cli_fail(c);
         return EXIT_USAGE;
     }

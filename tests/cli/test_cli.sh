@@ -157,6 +157,11 @@ run 0 'AP at IoU 0.5' tune --model run/model.fovea --images s/images \
 run 0 'good' check tuned.fovea
 run 1 'exists, --force' tune --model run/model.fovea --images s/images \
     --labels s/labels -o tuned.fovea
+run 0 "diameter${tab}off by" tune --model run/model.fovea --images s/images \
+    --labels s/labels --size-images s/images --size-labels s/labels \
+    --augment flips -o sized.fovea
+run 0 "views${tab}4" info sized.fovea
+run 0 'estimated by --diameter auto' info sized.fovea
 
 # ---- segment ----
 
@@ -172,6 +177,13 @@ run 0 '' segment s/images -o out $m --force
 run 0 '' segment 's/images/*_00?.tif' -o out2 $m --save labels --save maps
 check 'maps' test -s out2/field_002_maps.tif -a ! -e out2/field_002.geojson
 check 'same pixels' cmp out/field_001_labels.tif out2/field_001_labels.tif
+run 0 '' segment s/images -o out4 --model sized.fovea --save labels \
+    --diameter refine --augment none
+check 'its diameter behind each image' test "$(awk 'NF == 4' out.txt | wc -l)" \
+    -eq 2
+run 0 '"diameter"' segment s/images -o out5 $m --save csv --json --diameter auto
+run 2 'is not a number' segment s/images -o out6 $m --diameter large
+run 2 'is not one of' segment s/images -o out6 $m --augment twice
 run 0 '"outputs"' segment s/images -o out3 $m --json --save csv
 run 0 "iou${tab}tp${tab}fp${tab}fn" score segment out s/labels
 run 0 '"n": 2' score segment out s/labels --json

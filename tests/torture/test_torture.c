@@ -238,7 +238,7 @@ static void refused_memory_in_train(void **state)
     refuse_each("fovea train --task segment --images field/images --labels "
                 "field/labels -o out --config base=2,depth=1 --epochs 1 "
                 "--steps 2 --batch 1 --crop 32 --val-fraction 0.25 "
-                "--test-fraction 0 --threads 1 -q",
+                "--test-fraction 0 --threads 1 --size 0 -q",
                 false);
 }
 
@@ -313,7 +313,7 @@ static const char *const writers[] = {
     "--diameter 10 -q",
     "fovea train --task segment --images field/images --labels field/labels "
     "-o out --config base=2,depth=1 --epochs 1 --steps 2 --batch 1 --crop 32 "
-    "--val-fraction 0.25 --test-fraction 0 --threads 1 -q",
+    "--val-fraction 0.25 --test-fraction 0 --threads 1 --size 0 -q",
     "fovea restore field/images/field_001.tif -o out --model clean.fovea "
     "--threads 1 --save restored,uncertainty,residual -q",
 };

@@ -155,6 +155,7 @@ static void a_rescaled_run(void **state)
     fv_predictor *predictor;
     fv_tensor maps, plane;
     o.rescale = 21;
+    o.size = 1;
     o.epochs = 1;
     assert_ok(fv_train(ctx, &o, p.run, NULL, NULL));
     fv_model *m = model_in(p.run);

@@ -159,6 +159,7 @@ static inline fv_train_options quick_options(const place *p)
     o.epochs = 6;
     o.warmup = 2;
     o.threads = 1;
+    o.size = 0;
     return o;
 }
 
