@@ -74,12 +74,13 @@ fv_status fv_estimate_diameter(fv_ctx *ctx, fv_predictor *p, fv_tensor plane,
     if (!style)
         return FV_ENOMEM;
     fv_status status = FV_OK;
-    double found = 0;
+    double kept = p->diameter, found = 0;
     for (int i = 0; i < LOOKS && status == FV_OK; i++) {
         p->diameter = found;
         status = look(ctx, p, plane, rgb, style, &found);
     }
     fvi_free(ctx, style);
+    p->diameter = kept;
     if (status == FV_OK)
         *diameter = found;
     return status;

@@ -157,6 +157,22 @@ static void estimates_set_the_scale(void **state)
     fv_model_free(ctx, m);
 }
 
+static void estimates_change_no_predictor(void **state)
+{
+    (void)state;
+    fv_model *m = stubborn(13);
+    fv_tensor plane = plane_of(60, 60, 1);
+    fv_predictor *p;
+    double told = 0;
+    assert_ok(fv_predictor_new(ctx, m, (fv_predict_options){0}, &p));
+    assert_ok(fv_estimate_diameter(ctx, p, plane, 0, &told));
+    assert_near(told, 16.9, 1e-4);
+    assert_near(fv_predictor_diameter(p), 0, 0);
+    fv_predictor_free(p);
+    fv_plane_free(ctx, &plane);
+    fv_model_free(ctx, m);
+}
+
 static void estimates_have_bounds(void **state)
 {
     (void)state;
@@ -212,6 +228,7 @@ int main(void)
         cmocka_unit_test(the_deepest_map),
         cmocka_unit_test(of_any_size),
         cmocka_unit_test(estimates_set_the_scale),
+        cmocka_unit_test(estimates_change_no_predictor),
         cmocka_unit_test(estimates_have_bounds),
         cmocka_unit_test(rays_are_px_of_the_image),
     };
