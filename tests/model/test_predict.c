@@ -369,6 +369,35 @@ static void same_from_file(fv_model *m, int channels, int channel)
     unlink(path);
 }
 
+static bool streams(const fv_model *m, fv_predict_options o)
+{
+    fv_predictor *p;
+    assert_int_equal(fv_predictor_new(ctx, m, o, &p), FV_OK);
+    bool yes = fvi_predict_streams(p);
+    fv_predictor_free(p);
+    return yes;
+}
+
+/* What looks more than once, or at another scale, wants all of a picture. */
+static void test_streams(void **state)
+{
+    (void)state;
+    fv_model *m = make_unet(ctx, "2", "4", "1", "3");
+    m->diameter = 24;
+    assert_true(streams(m, (fv_predict_options){.tile = 96}));
+    assert_true(streams(m, (fv_predict_options){.diameter = 24}));
+    assert_false(streams(m, (fv_predict_options){.diameter = 12}));
+    assert_false(streams(m, (fv_predict_options){.views = 4}));
+    assert_false(
+        streams(m, (fv_predict_options){.diameter = FV_DIAMETER_AUTO}));
+    assert_false(
+        streams(m, (fv_predict_options){.diameter = FV_DIAMETER_REFINE}));
+    m->views = 8;
+    assert_false(streams(m, (fv_predict_options){.tile = 96}));
+    assert_true(streams(m, (fv_predict_options){.views = 1}));
+    fv_model_free(ctx, m);
+}
+
 static void test_from_file(void **state)
 {
     (void)state;
@@ -401,6 +430,7 @@ int main(void)
         cmocka_unit_test(test_objects),
         cmocka_unit_test(test_one_side),
         cmocka_unit_test(test_from_file),
+        cmocka_unit_test(test_streams),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
