@@ -70,6 +70,7 @@ static fv_status learn_size(cli *c, const tune_args *o, fv_model *m)
     int64_t count;
     if (!o->size_images)
         return FV_OK;
+    FV_TRY(fvi_model_wants(c->ctx, m, "segment"));
     FV_TRY(read_pairs(c, m, o->size_images,
                       o->size_labels ? o->size_labels : o->size_images, &pairs,
                       &count));
