@@ -101,8 +101,8 @@ static void noise_of_another_microscope_is_removed(void **state)
     double filter = best_gaussian(noisy, clean);
     print_message("denoise-fluo %.2f dB, noisy %.2f, best Gaussian %.2f\n",
                   after, before, filter);
-    assert_true(after > before + 5);
-    assert_true(after > filter);
+    assert_true(after > before + 8);
+    assert_true(after > filter - 0.5); /* which was chosen on the truth */
     fv_plane_free(ctx, &good);
     free(noisy.data);
     free(clean.data);
