@@ -4,7 +4,8 @@
  *   fuzz_maps [COUNT [FIRST]]   maps FIRST .. FIRST + COUNT - 1 (200 from 0)
  *                               through every decoder
  *   fuzz_maps --growth [SIDE]   time at rising sides, at most SIDE (256): more
- *                               than 12-fold for a doubled side is quadratic
+ *                               than 12-fold for a doubled side is quadratic,
+ *                               unless it is short
  *
  * A decoder may refuse with a sentence; it never crashes, keeps memory, takes
  * more than 1 KiB per pixel, or answers with labels that are not 1..count.
@@ -238,28 +239,37 @@ static double time_of(int kind, int decoder, int64_t side)
     return what ? -1 : end - start;
 }
 
+static bool steep(double before, double now)
+{
+    static const double grain = 0.002;
+    return now > 12 * (before > grain ? before : grain);
+}
+
 /* Doubling the side takes 4 times as long when time is linear in pixels, 8
- * where heat spreads through one object, 16 when it is quadratic. A busy
- * machine is asked again. */
+ * where heat spreads through one object, 16 when it is quadratic. What is short
+ * may grow as it likes: stars are compared pair by pair until that gets long. A
+ * busy machine is asked again. */
 static int grows(int kind, int decoder, int64_t most)
 {
-    static const double enough = 0.03, grain = 0.002;
-    double before = -1, now = 0, ratio = 0;
+    static const double enough = 0.03, lengthy = 0.7;
+    double before = -1, now = 0;
     int64_t side = 32;
-    for (; side <= most && now < enough; side *= 2) {
+    for (; side <= most; side *= 2) {
         before = now;
         now = time_of(kind, decoder, side);
         if (now < 0)
             return 1;
+        if (now > (steep(before, now) ? lengthy : enough))
+            break;
     }
-    side /= 2;
-    for (int again = 0; again < 3; again++) {
-        ratio = now / (before > grain ? before : grain);
-        if (ratio <= 12)
+    for (int again = 0; again < 3 && side <= most; again++) {
+        if (!steep(before, now))
             return 0;
         before = time_of(kind, decoder, side / 2);
         now = time_of(kind, decoder, side);
     }
+    if (side > most || !steep(before, now))
+        return 0;
     printf("%s, %s: %.3f s at side %lld, %.3f s at half of it\n",
            maps_kind(kind), name_of(decoder), now, (long long)side, before);
     return 1;
@@ -279,6 +289,7 @@ static int growth(int64_t most)
 int main(int argc, char **argv)
 {
     bool timed = argc > 1 && strcmp(argv[1], "--growth") == 0;
+    setvbuf(stdout, NULL, _IOLBF, 0); /* told even when stopped */
     unsigned long long number[2] = {timed ? 256 : 200, 0};
     for (int i = timed ? 2 : 1, k = 0; i < argc && k < 2; i++, k++)
         number[k] = strtoull(argv[i], NULL, 10);

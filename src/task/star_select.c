@@ -13,6 +13,7 @@
 enum {
     FIRST_BLOCK = 64,
     LARGEST_BLOCK = 1 << 14,
+    PART = 256,     /* stars between looks at the work done */
     SAMPLES = 1024, /* stars that decide about the size of the buckets */
 };
 
@@ -20,7 +21,6 @@ enum {
  * some ten looks per center; maps made to be slow are given up. */
 static const int64_t free_work = INT64_C(1) << 26;
 static const int64_t work_per_center = 1 << 14;
-static const int64_t heavy = 1 << 26; /* of one block */
 
 /* Bucket b lists the kept stars whose boxes touch it: entry[head[b]], and on
  * through `next`; -1 ends. */
@@ -155,20 +155,6 @@ static fv_status keep(selection *s, const fvi_star *a)
     return FV_OK;
 }
 
-static void compare_block(selection *s, int64_t from, int64_t n)
-{
-    int threads = fvi_team(s->ctx, n * 64);
-    int64_t work = 0;
-#pragma omp parallel for schedule(dynamic, 16) num_threads(threads) \
-    reduction(+ : work)
-    for (int64_t i = 0; i < n; i++) {
-        fvi_corners p;
-        s->block[i] = star_in(s, s->cell[from + i], &p);
-        s->dropped[i] = overlapped(s, &s->block[i], &p, 0, &work);
-    }
-    s->work += work;
-}
-
 static fv_status check_work(const selection *s)
 {
     if (s->work <= free_work + work_per_center * s->count)
@@ -177,6 +163,29 @@ static fv_status check_work(const selection *s)
                     "stars: too many overlap among %lld centers, expected the "
                     "maps of a trained network or a higher threshold",
                     (long long)s->count);
+}
+
+static void compare_part(selection *s, int64_t from, int64_t lo, int64_t hi)
+{
+    int threads = fvi_team(s->ctx, (hi - lo) * 256);
+    int64_t work = 0;
+#pragma omp parallel for schedule(dynamic, 16) num_threads(threads) \
+    reduction(+ : work)
+    for (int64_t i = lo; i < hi; i++) {
+        fvi_corners p;
+        s->block[i] = star_in(s, s->cell[from + i], &p);
+        s->dropped[i] = overlapped(s, &s->block[i], &p, 0, &work);
+    }
+    s->work += work;
+}
+
+static fv_status compare_block(selection *s, int64_t from, int64_t n)
+{
+    for (int64_t lo = 0; lo < n; lo += PART) {
+        compare_part(s, from, lo, lo + PART < n ? lo + PART : n);
+        FV_TRY(check_work(s));
+    }
+    return FV_OK;
 }
 
 static fv_status keep_from_block(selection *s, int64_t n)
@@ -198,18 +207,14 @@ static fv_status select_all(selection *s)
 {
     int64_t n = FIRST_BLOCK;
     for (int64_t from = 0; from < s->count;) {
-        int64_t before = s->work;
         n = n > s->count - from ? s->count - from : n;
         if (fvi_canceled(s->ctx))
             return fvi_fail(s->ctx, FV_ECANCEL, "canceled");
-        compare_block(s, from, n);
+        FV_TRY(compare_block(s, from, n));
         FV_TRY(keep_from_block(s, n));
         FV_TRY(check_work(s));
         from += n;
-        if (s->work - before > heavy)
-            n = n / 2 > FIRST_BLOCK ? n / 2 : FIRST_BLOCK;
-        else
-            n = 2 * n < LARGEST_BLOCK ? 2 * n : LARGEST_BLOCK;
+        n = 2 * n < LARGEST_BLOCK ? 2 * n : LARGEST_BLOCK;
     }
     return FV_OK;
 }
