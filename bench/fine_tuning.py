@@ -4,7 +4,7 @@ random weights and from a model, with 1, 3 and 10 images and the same number of
 steps, and scores the images nothing was chosen on.
 
     python3 bench/fine_tuning.py DATA/phase_t98g OUT [--fovea build/bin/fovea]
-        [--model models/nuclei.fovea] [--epochs 8] [--steps 25]
+        [--model models/nuclei-boundary.fovea] [--epochs 8] [--steps 25]
     python3 bench/fine_tuning.py DATA/phase_t98g OUT --draw PICTURE.svg
 
 The folder holds images/ and labels/. In natural order of names the first 10
@@ -198,7 +198,7 @@ def main():
     p.add_argument("data")
     p.add_argument("out")
     p.add_argument("--fovea", default="build/bin/fovea")
-    p.add_argument("--model", default="models/nuclei.fovea")
+    p.add_argument("--model", default="models/nuclei-boundary.fovea")
     p.add_argument("--epochs", type=int, default=8)
     p.add_argument("--steps", type=int, default=25)
     p.add_argument("--draw")
