@@ -250,7 +250,7 @@ static void hostile_maps_end_soon(void **state)
                                shape[s][1], 5);
             int64_t part = t == FV_TARGET_STARS ? 3 : 1; /* 33 maps */
             decode_hostile((fv_target)t, hostiles[k], 700 / part, 900 / part,
-                           15);
+                           60);
         }
 }
 
