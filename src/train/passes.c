@@ -3,25 +3,17 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
-
-static int up(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
 
 static fv_status find_middle(fv_ctx *ctx, const double *area, int64_t count,
                              double *middle)
 {
-    size_t bytes = (size_t)count * sizeof *area;
-    double *sorted = fvi_alloc(ctx, bytes);
-    if (!sorted)
+    float *copy = fvi_alloc(ctx, (size_t)count * sizeof *copy);
+    if (!copy)
         return FV_ENOMEM;
-    memcpy(sorted, area, bytes);
-    qsort(sorted, (size_t)count, sizeof *sorted, up);
-    *middle = sorted[count / 2];
-    fvi_free(ctx, sorted);
+    for (int64_t i = 0; i < count; i++)
+        copy[i] = (float)area[i];
+    *middle = (double)fvi_kth(copy, count, count / 2);
+    fvi_free(ctx, copy);
     return FV_OK;
 }
 
