@@ -6,12 +6,7 @@
 # SIM is what simulate_nuclei.sh wrote. Prints per number of photons and method
 # the means over images: PSNR (range: that of the sharp truth), SSIM, NRMSE.
 set -eu
-sim=${1:?usage: bench/score_deblur.sh SIM MODEL [FOVEA] [SPLIT]}
-model=${2:?usage: bench/score_deblur.sh SIM MODEL [FOVEA] [SPLIT]}
-fovea=${3:-build/bin/fovea}
-split=${4:-test}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. "$(dirname "$0")/low_light.sh"
 
 # score PHOTONS NAME PARAMETERS FOLDER
 score() {
@@ -23,9 +18,7 @@ score() {
 try() { # PHOTONS NAME OPTIONS...
     photons=$1 name=$2
     shift 2
-    rm -rf "$work/out"
-    "$fovea" restore "$sim/${split}_$photons/noisy" -o "$work/out" -q "$@" \
-        > /dev/null
+    restored "$photons" "$@"
     score "$photons" "$name" "$*" "$work/out"
 }
 

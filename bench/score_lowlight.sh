@@ -6,13 +6,8 @@
 # built-in nuclei) segments. Prints per number of photons and method TP, FP, FN
 # and AP pooled; the filters are there with each of a few parameters.
 set -eu
-sim=${1:?usage: bench/score_lowlight.sh SIM MODEL [FOVEA] [SPLIT] [NUCLEI]}
-model=${2:?usage: bench/score_lowlight.sh SIM MODEL [FOVEA] [SPLIT] [NUCLEI]}
-fovea=${3:-build/bin/fovea}
-split=${4:-test}
+. "$(dirname "$0")/low_light.sh"
 nuclei=${5:-nuclei}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 
 count() { # PHOTONS NAME IMAGES
     rm -rf "$work/found"
@@ -26,9 +21,7 @@ count() { # PHOTONS NAME IMAGES
 try() { # PHOTONS NAME OPTIONS...
     photons=$1 name=$2
     shift 2
-    rm -rf "$work/out"
-    "$fovea" restore "$sim/${split}_$photons/noisy" -o "$work/out" -q "$@" \
-        > /dev/null
+    restored "$photons" "$@"
     for file in "$work"/out/*_restored.tif; do
         mv "$file" "${file%_restored.tif}.tif"
     done
