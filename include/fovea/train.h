@@ -28,6 +28,7 @@ typedef struct fv_train_options {
     /* optimisation */
     const char *optimizer, *schedule, *loss;
     double lr, momentum, weight_decay, clip, lr_factor, lr_lowest;
+    double average; /* decay of the mean of weights that is kept; 0: off    */
     int epochs, steps, batch, crop, warmup, lr_period, lr_patience, patience;
     double minutes; /* stop in time: the schedule is laid over this; 0: off */
     /* augmentation */

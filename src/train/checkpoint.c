@@ -2,7 +2,7 @@
  * last.ckpt: everything a run needs to go on bit for bit, all or nothing.
  *
  *   "FOVEACKP" | sha256 of the rest as 64 hexadecimal digits | head | state |
- *   rows | w | m1 | m2 | best
+ *   rows | w | m1 | m2 | best | mean (of a run that averages)
  *
  * Numbers are as in memory: a checkpoint belongs to the machine it was
  * written on. The file to hand on is model.fovea.
@@ -12,7 +12,7 @@
 #include <string.h>
 
 static const char magic[8] = "FOVEACKP";
-enum { HASH = 64, START = 8 + HASH, VECTORS = 4 };
+enum { HASH = 64, START = 8 + HASH, VECTORS = 5 };
 
 typedef struct head {
     uint64_t version, state_size, row_size;
@@ -32,6 +32,13 @@ static char *path_of(const fvi_run *r)
     return fvi_path_join(r->ctx, r->folder, "last.ckpt");
 }
 
+static int vectors_of(const fvi_run *r, float *vector[VECTORS])
+{
+    float *const all[VECTORS] = {r->w, r->m1, r->m2, r->best, r->mean};
+    memcpy(vector, all, sizeof all);
+    return r->mean ? VECTORS : VECTORS - 1;
+}
+
 static size_t vector_bytes(const fvi_run *r)
 {
     return (size_t)r->count * sizeof(float);
@@ -41,8 +48,10 @@ static size_t vector_bytes(const fvi_run *r)
 
 static size_t whole_size(const fvi_run *r)
 {
+    float *vector[VECTORS];
+    size_t vectors = (size_t)vectors_of(r, vector);
     return START + sizeof(head) + sizeof(fvi_state) +
-           (size_t)r->state.rows * sizeof(fvi_row) + VECTORS * vector_bytes(r);
+           (size_t)r->state.rows * sizeof(fvi_row) + vectors * vector_bytes(r);
 }
 
 static unsigned char *put(unsigned char *at, const void *from, size_t size)
@@ -56,11 +65,12 @@ static void pack(const fvi_run *r, unsigned char *bytes, size_t size)
 {
     head h = head_of(r);
     char hex[HASH + 1];
-    const float *const vector[VECTORS] = {r->w, r->m1, r->m2, r->best};
+    float *vector[VECTORS];
+    int vectors = vectors_of(r, vector);
     unsigned char *at = put(bytes + START, &h, sizeof h);
     at = put(at, &r->state, sizeof r->state);
     at = put(at, r->row, (size_t)r->state.rows * sizeof *r->row);
-    for (int i = 0; i < VECTORS; i++)
+    for (int i = 0; i < vectors; i++)
         at = put(at, vector[i], vector_bytes(r));
     fvi_sha256(bytes + START, size - START, hex);
     put(put(bytes, magic, sizeof magic), hex, HASH);
@@ -119,7 +129,8 @@ static const unsigned char *get(const unsigned char *at, void *to, size_t size)
 static fv_status unpack(fvi_run *r, const char *path,
                         const unsigned char *bytes, size_t size)
 {
-    float *const vector[VECTORS] = {r->w, r->m1, r->m2, r->best};
+    float *vector[VECTORS];
+    int vectors = vectors_of(r, vector);
     FV_TRY(check(r, path, bytes, size));
     const unsigned char *at =
         get(bytes + START + sizeof(head), &r->state, sizeof r->state);
@@ -131,7 +142,7 @@ static fv_status unpack(fvi_run *r, const char *path,
         return FV_ENOMEM;
     r->row_room = r->state.rows + 1;
     at = get(at, r->row, rows * sizeof *r->row);
-    for (int i = 0; i < VECTORS; i++)
+    for (int i = 0; i < vectors; i++)
         at = get(at, vector[i], vector_bytes(r));
     return FV_OK;
 }

@@ -138,6 +138,7 @@ static fv_status one_step(fvi_run *r)
         return status;
     }
     fvi_keep_frozen(r, r->buffers, r->w);
+    fvi_average_step(r);
     s->loss_sum += loss;
     s->norm_sum += norm;
     s->at++;
@@ -223,12 +224,14 @@ static void judge(fvi_run *r, double val_loss, double val_score)
         s->best_score = val_score;
         s->best_epoch = s->epoch;
         s->since_best = s->since_drop = 0;
-        memcpy(r->best, r->w, bytes);
+        memcpy(r->best, r->mean ? r->mean : r->w, bytes);
     }
     if (r->schedule.kind != FV_LR_PLATEAU ||
         s->since_drop < r->schedule.patience)
         return;
     memcpy(r->w, r->best, bytes);
+    if (r->mean)
+        memcpy(r->mean, r->best, bytes);
     memset(r->m1, 0, bytes);
     memset(r->m2, 0, bytes);
     s->moments = s->since_drop = 0;
@@ -247,7 +250,7 @@ static fv_status end_epoch(fvi_run *r)
 {
     fvi_state *s = &r->state;
     double val_loss = 0, val_score = 0;
-    FV_TRY(fvi_validate(r, &val_loss, &val_score));
+    FV_TRY(fvi_validate_mean(r, &val_loss, &val_score));
     if (!isfinite(val_loss))
         return diverged(r, "validation loss", val_loss);
     s->epoch++;

@@ -68,7 +68,8 @@ static fv_status check_room(fvi_run *r, const fv_arch *arch, const fv_graph *g)
     char what[96];
     snprintf(what, sizeof what, "training %s with %lld parameters", arch->name,
              (long long)fv_param_count(g, 1));
-    return fvi_room(r->ctx, fv_train_bytes(g), what);
+    double mean = r->o.average > 0 ? 4.0 * (double)fv_param_count(g, 0) : 0;
+    return fvi_room(r->ctx, fv_train_bytes(g) + mean, what);
 }
 
 static fv_status check_config(fvi_run *r, const fv_arch *arch,

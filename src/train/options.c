@@ -59,6 +59,9 @@ const fv_field fv_train_fields[] = {
             "momentum of the optimizers momentum and nesterov"),
     FV_REAL(T, weight_decay, 0.01, 0, 10, "",
             "weights shrink by this times the learning rate at each step"),
+    FV_REAL(T, average, 0, 0, 0.99999, "",
+            "judge and keep a running mean of the weights: the share of it "
+            "that each step leaves, as 0.999; 0: off"),
     FV_REAL(T, clip, 0, 0, 1e9, "", "largest norm of a gradient; 0: any"),
     FV_REAL(
         T, lr_factor, 0.5, 0, 1, "",

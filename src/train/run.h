@@ -91,6 +91,7 @@ struct fvi_run {
     fv_schedule schedule;
     int64_t count, steps; /* parameters; steps per epoch */
     float *w, *g, *m1, *m2;
+    float *mean;    /* of the weights so far, or NULL */
     float *best;    /* the numbers of the model */
     float *buffers; /* what a canceled step would have spoiled; may be NULL */
     fv_plan *plan;
@@ -141,6 +142,11 @@ fv_status fvi_validate(fvi_run *r, double *loss, double *score);
  * buffers of what is frozen as they were `before`. */
 fv_status fvi_make_rates(fvi_run *r);
 void fvi_keep_frozen(const fvi_run *r, const float *before, float *w);
+
+/* average.c: r->mean, when there is one, after a step; validation with it in
+ * place of r->w, which comes back. */
+void fvi_average_step(fvi_run *r);
+fv_status fvi_validate_mean(fvi_run *r, double *loss, double *score);
 
 /* checkpoint.c */
 fv_status fvi_checkpoint_write(fvi_run *r);

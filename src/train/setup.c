@@ -44,15 +44,24 @@ static int common(int a, int b)
 static fv_status make_vectors(fvi_run *r)
 {
     size_t n = (size_t)r->count + 1;
-    float **vector[] = {&r->w, &r->g, &r->m1, &r->m2, &r->buffers};
-    size_t vectors = has_buffers(r->net.graph) ? 5 : 4;
-    for (size_t i = 0; i < vectors; i++) {
+    bool buffers = has_buffers(r->net.graph), mean = r->o.average > 0;
+    float **vector[] = {&r->w,
+                        &r->g,
+                        &r->m1,
+                        &r->m2,
+                        buffers ? &r->buffers : NULL,
+                        mean ? &r->mean : NULL};
+    for (size_t i = 0; i < sizeof vector / sizeof *vector; i++) {
+        if (!vector[i])
+            continue;
         *vector[i] = fvi_calloc(r->ctx, n, sizeof(float));
         if (!*vector[i])
             return FV_ENOMEM;
     }
     r->best = r->model->params;
     memcpy(r->w, r->best, (n - 1) * sizeof(float));
+    if (mean)
+        memcpy(r->mean, r->w, (n - 1) * sizeof(float));
     return FV_OK;
 }
 
@@ -219,7 +228,7 @@ void fvi_run_close(fvi_run *r)
     fv_ctx *ctx = r->ctx;
     fv_plan_free(r->plan);
     fvi_batch_close(r);
-    float *vector[] = {r->w, r->g, r->m1, r->m2, r->buffers};
+    float *vector[] = {r->w, r->g, r->m1, r->m2, r->buffers, r->mean};
     for (size_t i = 0; i < sizeof vector / sizeof *vector; i++)
         fvi_free(ctx, vector[i]);
     fv_graph_free(r->net.graph);

@@ -1,4 +1,5 @@
 /* Training: the same bits again after any stop, and it learns. */
+#include "train/run.h"
 #include "train_test.h"
 
 #include "fovea/score.h"
@@ -142,6 +143,56 @@ static void runs_in_bf16_end_with_the_same_bits(void **state)
     assert_true(status == FV_OK || status == FV_ENOTSUP);
     if (status == FV_ENOTSUP)
         skip();
+}
+
+static void the_mean_of_weights_survives_a_stop(void **state)
+{
+    (void)state;
+    place p = place_new();
+    char killed[512], last[512];
+    write_disks(p.images, p.labels, 6, 40);
+    join(killed, p.root, "killed");
+    join(last, p.root, "last");
+    fv_train_options o = quick_options(&p);
+    o.average = 0.9;
+    watch w = {.copy_at = 14, .from = p.run, .to = killed};
+    assert_ok(fv_train(ctx, &o, p.run, tell, &w));
+    resume_from(killed);
+    assert_same_model(p.run, killed);
+    assert_same_history(p.run, killed);
+    o.average = 0;
+    assert_ok(fv_train(ctx, &o, last, NULL, NULL));
+    fv_model *mean, *other;
+    char path[512];
+    join(path, p.run, "model.fovea");
+    assert_ok(fv_model_read(ctx, path, &mean));
+    join(path, last, "model.fovea");
+    assert_ok(fv_model_read(ctx, path, &other));
+    assert_true(mean->params[0] < other->params[0] ||
+                mean->params[0] > other->params[0]);
+    fv_model_free(ctx, mean);
+    fv_model_free(ctx, other);
+    empty_folder(killed);
+    empty_folder(last);
+    place_free(&p);
+}
+
+/* w = 1, 2, 3 with d = 1/10, 2/11 and 0.2, from 0. */
+static void the_mean_of_weights_is_as_defined(void **state)
+{
+    (void)state;
+    float w = 0, mean = 0;
+    fvi_run r = {.w = &w, .mean = &mean, .count = 1, .o.average = 0.2};
+    double want = 0;
+    const double d[] = {1.0 / 10, 2.0 / 11, 0.2};
+    for (int t = 0; t < 3; t++) {
+        w = (float)(t + 1);
+        r.state.step = t;
+        fvi_average_step(&r);
+        want = d[t] * want + (1 - d[t]) * (t + 1);
+    }
+    assert_float_equal(mean, want, 1e-6);
+    assert_float_equal(w, 3, 0);
 }
 
 static void a_plateau_survives_a_stop(void **state)
@@ -300,6 +351,8 @@ int main(void)
         cmocka_unit_test(stopped_runs_end_with_the_same_bits),
         cmocka_unit_test(runs_in_bf16_end_with_the_same_bits),
         cmocka_unit_test(a_plateau_survives_a_stop),
+        cmocka_unit_test(the_mean_of_weights_survives_a_stop),
+        cmocka_unit_test(the_mean_of_weights_is_as_defined),
         cmocka_unit_test(damaged_checkpoints_are_refused),
         cmocka_unit_test(bad_runs_say_why),
         cmocka_unit_test(a_small_network_learns_disks),
