@@ -4,9 +4,9 @@
 
 typedef struct state {
     fvi_conv_half there, back; /* y from x, dx from dy */
-    bool train, bias;
+    bool train, bias, fixed;   /* fixed: constant weights */
     int threads;
-    uint16_t *packed; /* constant weights in tiles; else NULL */
+    uint16_t *packed; /* those in tiles, unless it is a dry plan */
     size_t weights_there, weights_back; /* floats */
 } state;
 
@@ -41,7 +41,7 @@ static size_t larger(size_t a, size_t b)
 /* Floats of scratch: weights not packed beforehand, then the bands. */
 static size_t scratch_of(const state *s)
 {
-    size_t forward = (s->packed ? 0 : s->weights_there) +
+    size_t forward = (s->fixed ? 0 : s->weights_there) +
                      fvi_conv_half_scratch(&s->there, s->threads);
     if (!s->train)
         return forward;
@@ -87,15 +87,17 @@ static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
     s->bias = p->nx > 2;
     s->threads = fv_threads(ctx);
     size_up(s, p, tiler);
-    if (!p->train && (p->fixed & 2U)) {
-        s->packed = fvi_alloc(ctx, s->weights_there * sizeof(float));
-        if (!s->packed) {
-            fvi_free(ctx, s);
-            return FV_ENOMEM;
-        }
+    s->fixed = !p->train && (p->fixed & 2U);
+    float *room = NULL;
+    if (s->fixed &&
+        fvi_native_pack(ctx, p, need, s->weights_there * 4, &room)) {
+        fvi_free(ctx, s);
+        return FV_ENOMEM;
+    }
+    s->packed = (uint16_t *)room;
+    if (room)
         fvi_conv_half_pack(&s->there, p->x[1].data, false, s->packed,
                            s->threads);
-    }
     need->scratch = scratch_of(s) * sizeof(float);
     need->half = true;
     *out = s;
