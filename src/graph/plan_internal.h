@@ -43,7 +43,8 @@ typedef struct fvi_step {
     unsigned want, fixed;
     fvi_block keep;
     size_t scratch;
-    bool half; /* products of bf16 numbers */
+    bool half;  /* products of bf16 numbers         */
+    bool alone; /* too little for more than a thread */
 } fvi_step;
 
 struct fv_plan {

@@ -1,6 +1,7 @@
 /* Running a plan: one loop down the steps, one loop up. */
 #include "graph/plan_internal.h"
 
+#include <omp.h>
 #include <string.h>
 
 static fv_tensor forward_tensor(const fv_plan *p, int32_t id)
@@ -35,6 +36,18 @@ static fvi_call call_of(const fv_plan *p, const fvi_step *s)
                       .node = (uint64_t)s->value};
 }
 
+/* For one step, or as the user said. */
+static void set_threads(const fv_ctx *ctx, const fvi_step *s)
+{
+    omp_set_num_threads(s && s->alone ? 1 : fv_threads(ctx));
+}
+
+static fv_status canceled(fv_ctx *ctx)
+{
+    set_threads(ctx, NULL);
+    return fvi_fail(ctx, FV_ECANCEL, "canceled");
+}
+
 fv_status fv_plan_run(fv_ctx *ctx, fv_plan *p)
 {
     if (p->o.dry)
@@ -43,7 +56,7 @@ fv_status fv_plan_run(fv_ctx *ctx, fv_plan *p)
         fvi_step *s = &p->step[i];
         fv_tensor x[FVI_MAX_INPUTS];
         if (fvi_canceled(ctx))
-            return fvi_fail(ctx, FV_ECANCEL, "canceled");
+            return canceled(ctx);
         for (int k = 0; k < s->nx; k++) {
             x[k] = forward_tensor(p, s->x[k]);
             if (s->folded[k])
@@ -52,8 +65,10 @@ fv_status fv_plan_run(fv_ctx *ctx, fv_plan *p)
         fvi_call call = call_of(p, s);
         call.x = x;
         call.y = forward_tensor(p, s->value);
+        set_threads(ctx, s);
         s->kernel->forward(s->state, &call);
     }
+    set_threads(ctx, NULL);
     return FV_OK;
 }
 
@@ -120,10 +135,12 @@ fv_status fv_plan_backward(fv_ctx *ctx, fv_plan *p, fv_val loss)
     for (int i = p->steps - 1; i >= 0; i--) {
         const fvi_step *s = &p->step[i];
         if (fvi_canceled(ctx))
-            return fvi_fail(ctx, FV_ECANCEL, "canceled");
+            return canceled(ctx);
+        set_threads(ctx, s);
         if (s->want && fvi_root(p, s->value)->has_grad)
             step_backward(p, s);
     }
+    set_threads(ctx, NULL);
     return FV_OK;
 }
 

@@ -77,10 +77,31 @@ static void bind_parameters(fv_plan *p, fvi_step *s)
     }
 }
 
+/* Multiply-adds; of operations that only pass numbers on, none. */
+static double work_of(const fv_plan *p, const fvi_step *s)
+{
+    const fvi_op *op = fvi_ops[s->op];
+    fv_tensor y = p->value[s->value - 1].shape;
+    return op->work ? op->work(s->attr, s->in, y) : 0;
+}
+
+/* Waking threads and waiting for them costs some ten microseconds, and far
+ * more where other programs use the processor. */
+static bool is_little(const fv_plan *p, const fvi_step *s)
+{
+    const double least = 1 << 22, number = 8; /* in multiply-adds */
+    double cost =
+        work_of(p, s) + number * (double)fv_count(p->value[s->value - 1].shape);
+    for (int i = 0; i < s->nx; i++)
+        cost += number * (double)fv_count(s->in[i]);
+    return cost < least;
+}
+
 static fv_status choose(fv_plan *p, fvi_step *s, int first)
 {
     fv_status status = FV_ENOTSUP;
     bind_parameters(p, s);
+    s->alone = is_little(p, s);
     for (int i = first; i < BACKENDS && status == FV_ENOTSUP; i++)
         status = ask(p, s, order[i]);
     if (status == FV_ENOTSUP)
@@ -96,10 +117,7 @@ static const char *refusal(const fv_plan *p)
     double most = 0;
     for (int i = 0; i < p->steps; i++) {
         const fvi_step *s = &p->step[i];
-        const fvi_op *op = fvi_ops[s->op];
-        double work =
-            op->work ? op->work(s->attr, s->in, p->value[s->value - 1].shape)
-                     : 0;
+        double work = work_of(p, s);
         if (s->declined && work > most) {
             most = work;
             why = s->declined;
