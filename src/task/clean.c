@@ -15,7 +15,7 @@ static void meet(surround *s, uint32_t label)
     s->label = label;
 }
 
-static void meet_pair(const fvi_run *p, uint32_t part_p, const fvi_run *q,
+static void meet_pair(const fvi_span *p, uint32_t part_p, const fvi_span *q,
                       uint32_t part_q, surround *around)
 {
     if (!p->label && q->label)
@@ -27,7 +27,7 @@ static void meet_pair(const fvi_run *p, uint32_t part_p, const fvi_run *q,
 static void look_around(const fvi_runs *r, const uint32_t *part, int64_t y,
                         surround *around)
 {
-    const fvi_run *run = r->run;
+    const fvi_span *run = r->run;
     int64_t lo = r->first[y], hi = r->first[y + 1];
     for (int64_t i = lo; i < hi; i++) {
         bool edge = y == 0 || y == r->height - 1 || i == lo || i == hi - 1;

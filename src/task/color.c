@@ -34,7 +34,7 @@ static fv_status add_pair(neighbors *n, uint32_t a, uint32_t b)
 static fv_status along_rows(neighbors *n, const fvi_runs *r)
 {
     for (int64_t i = 0; i + 1 < r->count; i++) {
-        const fvi_run *a = r->run + i, *b = a + 1;
+        const fvi_span *a = r->run + i, *b = a + 1;
         if (a->y == b->y && a->label != b->label && b->x0 - a->x1 <= NEAR)
             FV_TRY(add_pair(n, a->label, b->label));
     }
@@ -46,7 +46,7 @@ static fv_status down_columns(neighbors *n, const fvi_runs *r, uint32_t *last,
                               int32_t *row)
 {
     for (int64_t i = 0; i < r->count; i++) {
-        const fvi_run *a = r->run + i;
+        const fvi_span *a = r->run + i;
         uint32_t met = 0; /* a run mostly meets one object above */
         for (int64_t x = a->x0; x < a->x1; x++) {
             bool fresh = last[x] != a->label && last[x] != met;

@@ -26,7 +26,7 @@ typedef struct fvi_heat {
 int64_t fvi_heat_room(const fvi_piece *o);
 
 /* Heat after `steps`, in `now`. `team` threads share one object. */
-void fvi_heat_spread(const fvi_piece *o, const fvi_run *run,
+void fvi_heat_spread(const fvi_piece *o, const fvi_span *run,
                      const fv_flow_options *how, int64_t steps, int team,
                      double *scratch, fvi_heat *out);
 

@@ -180,7 +180,7 @@ static void remove_bad(const job *j, const fvi_pieces *f, const double *error)
             (at_edge(j, o) && !j->o.judge_edges))
             continue;
         for (int64_t i = 0; i < o->runs; i++) {
-            const fvi_run *r = &f->run[o->first + i];
+            const fvi_span *r = &f->run[o->first + i];
             for (int64_t x = r->x0; x < r->x1; x++)
                 j->labels[r->y * j->w + x] = 0;
         }

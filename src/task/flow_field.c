@@ -64,7 +64,7 @@ static void pass_on(const field *f, int64_t k, int64_t y, int64_t x, double dy,
 static void one_object(const field *f, int64_t k, int team, double *scratch)
 {
     const fvi_piece *o = &f->o->object[k];
-    const fvi_run *run = f->o->run + o->first;
+    const fvi_span *run = f->o->run + o->first;
     fvi_heat t;
     if (fvi_canceled(f->ctx))
         return;
@@ -89,7 +89,7 @@ static double heat_at(const field *f, int64_t y, int64_t x)
 static void from_plane(const field *f, int64_t k)
 {
     const fvi_piece *o = &f->o->object[k];
-    const fvi_run *run = f->o->run + o->first;
+    const fvi_span *run = f->o->run + o->first;
     for (int64_t i = 0; i < o->runs; i++)
         for (int64_t x = run[i].x0; x < run[i].x1; x++) {
             int64_t y = run[i].y;

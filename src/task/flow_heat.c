@@ -25,7 +25,7 @@ int64_t fvi_heat_room(const fvi_piece *o)
 /* ---- the box ---- */
 
 /* Marks the cells of a run and adds the chunks it is the first to enter. */
-static void add_run(fvi_heat *t, const fvi_piece *o, const fvi_run *r)
+static void add_run(fvi_heat *t, const fvi_piece *o, const fvi_span *r)
 {
     int64_t row = fvi_heat_cell(t, o, r->y, o->x0);
     int64_t lo = (r->x0 - o->x0) / FVI_LANES;
@@ -39,7 +39,7 @@ static void add_run(fvi_heat *t, const fvi_piece *o, const fvi_run *r)
     }
 }
 
-static fvi_heat open_box(const fvi_piece *o, const fvi_run *run,
+static fvi_heat open_box(const fvi_piece *o, const fvi_span *run,
                          double *scratch)
 {
     fvi_heat t = {.stride = stride_of(o), .cells = cells_of(o)};
@@ -56,7 +56,7 @@ static fvi_heat open_box(const fvi_piece *o, const fvi_run *run,
 /* ---- the center ---- */
 
 /* Positions are counted from 1 in the box, which decides how means round. */
-static void mean_of(const fvi_piece *o, const fvi_run *run, double *y,
+static void mean_of(const fvi_piece *o, const fvi_span *run, double *y,
                     double *x)
 {
     double sy = 0, sx = 0;
@@ -84,7 +84,7 @@ static double middle(const double *count, int64_t n, int64_t total)
 }
 
 /* Counts go to `count`, which holds zeros before and after. */
-static void median_of(const fvi_piece *o, const fvi_run *run, double *count,
+static void median_of(const fvi_piece *o, const fvi_span *run, double *count,
                       double *y, double *x)
 {
     int64_t h = o->y1 - o->y0, w = o->x1 - o->x0;
@@ -100,7 +100,7 @@ static void median_of(const fvi_piece *o, const fvi_run *run, double *count,
 }
 
 static int64_t nearest(const fvi_heat *t, const fvi_piece *o,
-                       const fvi_run *run, double y, double x)
+                       const fvi_span *run, double y, double x)
 {
     double best = HUGE_VAL;
     int64_t cell = 0;
@@ -116,8 +116,8 @@ static int64_t nearest(const fvi_heat *t, const fvi_piece *o,
     return cell;
 }
 
-static int64_t center(const fvi_heat *t, const fvi_piece *o, const fvi_run *run,
-                      fv_flow_center rule)
+static int64_t center(const fvi_heat *t, const fvi_piece *o,
+                      const fvi_span *run, fv_flow_center rule)
 {
     double y, x;
     if (rule == FV_CENTER_MEDIAN)
@@ -180,7 +180,7 @@ static void take_log(fvi_heat *t, fv_flow_log rule)
             t->now[i] = log(1 + t->now[i]);
 }
 
-void fvi_heat_spread(const fvi_piece *o, const fvi_run *run,
+void fvi_heat_spread(const fvi_piece *o, const fvi_span *run,
                      const fv_flow_options *how, int64_t steps, int team,
                      double *scratch, fvi_heat *out)
 {

@@ -22,7 +22,7 @@ static void paint(const tidy *t, const fvi_pieces *f, const fvi_piece *o,
                   uint32_t label)
 {
     for (int64_t i = 0; i < o->runs; i++) {
-        const fvi_run *r = &f->run[o->first + i];
+        const fvi_span *r = &f->run[o->first + i];
         for (int64_t x = r->x0; x < r->x1; x++)
             t->labels[r->y * t->w + x] = label;
     }

@@ -12,7 +12,7 @@ typedef struct job {
     int64_t h, w;
     fv_tensor intensity;
     uint8_t *border; /* pixels with a 4-neighbor outside their object */
-    fvi_run *run;    /* by object, then raster order                  */
+    fvi_span *run;   /* by object, then raster order                  */
     int64_t *first;  /* object k has run[first[k]] .. run[first[k+1]) */
     fvi_point *hull; /* scratch: hull_room points per thread          */
     int64_t hull_room;

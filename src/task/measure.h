@@ -7,7 +7,7 @@
 
 /* Runs of one object in raster order. */
 typedef struct fvi_pieces {
-    const fvi_run *run;
+    const fvi_span *run;
     int64_t count;
 } fvi_pieces;
 

@@ -12,7 +12,7 @@ static void extent(fvi_pieces p, fv_object *o)
     int64_t top = INT64_MAX, left = INT64_MAX, bottom = 0, right = 0;
     int64_t area = 0;
     for (int64_t i = 0; i < p.count; i++) {
-        const fvi_run *r = p.run + i;
+        const fvi_span *r = p.run + i;
         top = r->y < top ? r->y : top;
         left = r->x0 < left ? r->x0 : left;
         bottom = r->y + 1 > bottom ? r->y + 1 : bottom;
@@ -31,7 +31,7 @@ static void find_center(fvi_pieces p, fv_object *o)
 {
     double sum_y = 0, sum_x = 0;
     for (int64_t i = 0; i < p.count; i++) {
-        const fvi_run *r = p.run + i;
+        const fvi_span *r = p.run + i;
         double n = r->x1 - r->x0;
         sum_y += n * (double)(r->y - o->box[0]);
         sum_x += n * ((double)(r->x0 - o->box[1]) + (n - 1) / 2);
@@ -65,7 +65,7 @@ void fvi_moments(fvi_pieces p, fv_object *o)
     find_center(p, o);
     double yy = 0, yx = 0, xx = 0, area = (double)o->area;
     for (int64_t i = 0; i < p.count; i++) {
-        const fvi_run *r = p.run + i;
+        const fvi_span *r = p.run + i;
         double n = r->x1 - r->x0, dy = r->y - o->center[0];
         double dx = r->x0 + (n - 1) / 2 - o->center[1];
         yy += n * dy * dy;

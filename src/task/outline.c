@@ -124,7 +124,7 @@ static fv_status walk_ring(walk *k, int64_t x0, int64_t y0)
 static fv_status walk_all(walk *k, const fvi_runs *r, const uint32_t *part)
 {
     for (int64_t i = 0; i < r->count; i++) {
-        const fvi_run *run = r->run + i;
+        const fvi_span *run = r->run + i;
         const uint32_t *row = k->labels + run->y * k->w;
         for (int64_t x = run->x0; x < run->x1; x++) {
             bool edge = run->y == 0 || row[x - k->w] != run->label;

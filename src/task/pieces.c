@@ -3,7 +3,7 @@
 #include "task/pieces.h"
 
 /* Enlarges the object of run `r`; runs come by row, then by column. */
-static void grow(fvi_piece *o, const fvi_run *r)
+static void grow(fvi_piece *o, const fvi_span *r)
 {
     if (!o->runs)
         *o = (fvi_piece){r->label, r->y, r->x0, r->y + 1, r->x1, .area = 0};

@@ -18,7 +18,7 @@ typedef struct fvi_piece {
 typedef struct fvi_pieces {
     int64_t count;
     fvi_piece *object;
-    fvi_run *run;
+    fvi_span *run;
 } fvi_pieces;
 
 fv_status fvi_pieces_new(fv_ctx *ctx, const uint32_t *labels, int64_t h,

@@ -4,7 +4,7 @@
 #include "task/task.h"
 
 static int64_t row_runs(const uint32_t *row, int64_t w, int32_t y,
-                        bool background, fvi_run *out)
+                        bool background, fvi_span *out)
 {
     int64_t n = 0;
     for (int64_t x = 0; x < w;) {
@@ -15,7 +15,7 @@ static int64_t row_runs(const uint32_t *row, int64_t w, int32_t y,
         if (!label && !background)
             continue;
         if (out)
-            out[n] = (fvi_run){y, (int32_t)x0, (int32_t)x, label};
+            out[n] = (fvi_span){y, (int32_t)x0, (int32_t)x, label};
         n++;
     }
     return n;
@@ -81,7 +81,7 @@ static void join_rows(const fvi_runs *r, int64_t y, int reach, uint32_t *up)
     int64_t a = r->first[y - 1], a_end = r->first[y];
     int64_t b = a_end, b_end = r->first[y + 1];
     while (a < a_end && b < b_end) {
-        const fvi_run *p = r->run + a, *q = r->run + b;
+        const fvi_span *p = r->run + a, *q = r->run + b;
         bool meet = p->x0 < q->x1 + reach && q->x0 < p->x1 + reach;
         if (meet && p->label == q->label)
             unite(up, (uint32_t)a, (uint32_t)b);

@@ -50,7 +50,7 @@ static fv_status open_window(fv_ctx *ctx, fv_shape_options o, window *out)
 /* The box of one object. Positions are counted from its middle. */
 typedef struct box {
     const fvi_piece *o;
-    const fvi_run *run;
+    const fvi_span *run;
     int64_t h, w;
 } box;
 
@@ -74,7 +74,7 @@ static void draw(const box *b, int q, double *plane)
 {
     memset(plane, 0, (size_t)(b->h * b->w) * sizeof *plane);
     for (int64_t i = 0; i < b->o->runs; i++) {
-        const fvi_run *r = b->run + i;
+        const fvi_span *r = b->run + i;
         double *row = plane + (r->y - b->o->y0) * b->w - b->o->x0;
         double y = (double)r->y - middle_y(b);
         for (int64_t x = r->x0; x < r->x1; x++)

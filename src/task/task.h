@@ -57,16 +57,16 @@ void fvi_tally_free(fvi_tally *t);
 
 /* ---- runs ---- */
 
-/* Pixels x0 <= x < x1 of row y, all with one label. */
-typedef struct fvi_run {
+/* A run: pixels x0 <= x < x1 of row y, all with one label. */
+typedef struct fvi_span {
     int32_t y, x0, x1;
     uint32_t label;
-} fvi_run;
+} fvi_span;
 
 /* The runs of a label image by row, then by column. */
 typedef struct fvi_runs {
     int64_t height, width, count;
-    fvi_run *run;
+    fvi_span *run;
     int64_t *first; /* row y is run[first[y]] .. run[first[y + 1] - 1] */
 } fvi_runs;
 
