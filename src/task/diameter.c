@@ -4,13 +4,6 @@
 #include "task/task.h"
 
 #include <math.h>
-#include <stdlib.h>
-
-static int up(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
 
 static fv_status count_pixels(const fvi_runs *r, fvi_tally *area)
 {
@@ -34,7 +27,8 @@ fv_status fvi_diameters(fv_ctx *ctx, fv_tensor labels, fvi_text *out)
         fvi_runs_free(ctx, &runs);
     }
     for (int64_t k = 0; k < area.count && status == FV_OK; k++) {
-        double d = 2 * sqrt((double)area.sum[k] / 3.14159265358979323846);
+        float d =
+            (float)(2 * sqrt((double)area.sum[k] / 3.14159265358979323846));
         fvi_text_bytes(out, &d, sizeof d);
     }
     fvi_tally_free(&area);
@@ -44,14 +38,11 @@ fv_status fvi_diameters(fv_ctx *ctx, fv_tensor labels, fvi_text *out)
 
 double fvi_median_of(fvi_text *numbers, int64_t *count)
 {
-    double *d = (double *)(void *)numbers->data;
+    float *d = (float *)(void *)numbers->data;
     int64_t n = (int64_t)(numbers->size / sizeof *d);
     if (count)
         *count = n;
-    if (!n)
-        return 0;
-    qsort(d, (size_t)n, sizeof *d, up);
-    return d[n / 2];
+    return n ? (double)fvi_kth(d, n, n / 2) : 0;
 }
 
 fv_status fv_median_diameter(fv_ctx *ctx, fv_tensor labels, double *diameter,

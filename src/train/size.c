@@ -269,7 +269,7 @@ static fv_status one_error(fv_ctx *ctx, fv_predictor *p, const fv_pair *a,
     if (truth <= 0)
         return FV_OK;
     FV_TRY(fv_estimate_diameter(ctx, p, a->plane, a->rgb, &told));
-    double error = fabs(told / truth - 1);
+    float error = (float)fabs(told / truth - 1);
     fvi_text_bytes(out, &error, sizeof error);
     return fvi_text_check(out);
 }
