@@ -19,6 +19,33 @@ static const fv_field options[] = {
     FV_CHOICE(restore_args, precision, "f32", "f32|bf16", PRECISION_HELP),
     FV_TEXT(restore_args, backend, NULL,
             "kernels: ref, onednn or native; without it the fastest"),
+    FV_REAL(restore_args, sigma, 0, 0, 1e9, "",
+            "gaussian: standard deviation, px (0: 1); nlm, bm3d: that of the "
+            "noise, in units of the image (0: measured)"),
+    FV_REAL(restore_args, strength, 1, 0.01, 100, "",
+            "nlm, bm3d: factor on the noise; over 1 smooths more"),
+    FV_INT(restore_args, radius, 1, 0, 15, "px",
+           "median: the window has 2 radius + 1 px per side"),
+    FV_REAL(restore_args, h, 0.6, 0.01, 100, "",
+            "nlm: how different patches may be, in units of the noise"),
+    FV_INT(restore_args, patch, 2, 0, 32, "px", "nlm: radius of patches"),
+    FV_INT(restore_args, search, 8, 0, 128, "px",
+           "nlm: radius in which patches are sought"),
+    FV_FLAG(restore_args, stabilize,
+            "nlm, bm3d: even out noise that grows with the light first"),
+    FV_REAL(restore_args, balance, 0.01, 1e-12, 1e6, "",
+            "wiener: power of the noise over that of the object"),
+    FV_INT(restore_args, iterations, 30, 1, 100000, "", "rl: how many steps"),
+    FV_REAL(restore_args, tv, 0, 0, 1, "",
+            "rl: weight of total variation, such as 0.002"),
+    FV_REAL(restore_args, offset, 0, -1e6, 1e6, "counts",
+            "rl: what the camera says where there is no light; taken off first "
+            "and added again"),
+    FV_REAL(restore_args, gain, 0, 0, 1e6, "",
+            "stabilize: counts per electron; 0: measured, with the offset"),
+    FV_FLAG(restore_args, volume, "filter z stacks as volumes"),
+    FV_REAL(restore_args, pitch, 0, 0, 1000, "um",
+            "PSF: distance of pixels; 0: as the image says"),
     FV_END,
 };
 
@@ -200,10 +227,11 @@ const fv_cmd cmd_restore = {
         "models trained with --loss laplace, uncertainty. Of the filters, "
         "gaussian, median, nlm (non-local means) and bm3d take noise out; "
         "wiener and rl (Richardson-Lucy) take back the blur of a known point "
-        "spread function. Standard output has one line per image: file, "
+        "spread function (--psf). Standard output has one line per image: "
+        "file, "
         "seconds.",
     .options = options,
-    .shared = restore_filter_fields,
+    .shared = psf_fields,
     .size = sizeof(restore_args),
     .min_operands = 1,
     .max_operands = -1,

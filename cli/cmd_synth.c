@@ -1,6 +1,5 @@
 /* fovea synth: simulated images of nuclei with known truth, and pictures of
  * given ones. */
-#include "psf.h"
 #include "synth.h"
 #include "tell.h"
 
@@ -42,22 +41,10 @@ static const fv_field options[] = {
             "pixel pitch to write; 0: none (degrade: that of the image)"),
     FV_INT(synth_args, seed, 1, 0, 2147483647, "",
            "seed of the first image; each next one takes the next seed"),
-    FV_TEXT(synth_args, psf, NULL, "degrade: " PSF_HELP),
     FV_INT(synth_args, binning, 1, 1, 64, "px",
            "degrade: pixels of the image per side of a camera pixel"),
     FV_CHOICE(synth_args, clean, "blurred", "blurred|sharp",
               "degrade: whether the clean picture keeps the blur"),
-    FV_REAL(synth_args, wavelength, 0.525, 0.01, 100, "um",
-            "degrade: wavelength of the emission"),
-    FV_REAL(synth_args, na, 1.4, 0.001, 4, "", "degrade: numerical aperture"),
-    FV_REAL(synth_args, index, 1.515, 1, 4, "",
-            "degrade: refractive index of the immersion"),
-    FV_REAL(synth_args, index_sample, 1.33, 1, 4, "",
-            "degrade: refractive index of the sample"),
-    FV_REAL(synth_args, depth, 0, 0, 1e4, "um",
-            "degrade: depth of the focus below the coverslip"),
-    FV_REAL(synth_args, pitch_z, 0, 0, 1000, "um",
-            "degrade: distance of planes; 0: as the image says"),
     FV_END,
 };
 
@@ -210,14 +197,17 @@ const fv_cmd cmd_synth = {
     .summary = "simulate microscope images with known truth",
     .operands = "[degrade IMAGE...]",
     .example = "fovea synth -o fields --count 4 --seed 7",
-    .details = "Writes images/field_001.tif ... (16 bit, camera counts) and "
-               "labels/field_001.tif ... Shapes, chromatin, optical blur, "
-               "photon and read noise are simulated; the same options and "
-               "seed give the same pixels. With 'degrade', given images are "
-               "the object: noisy/NAME.tif (16 bit) is a picture of it through "
-               "optics and camera, clean/NAME.tif (float) the same without "
-               "noise. Stacks in z are blurred as volumes.",
+    .details =
+        "Writes images/field_001.tif ... (16 bit, camera counts) and "
+        "labels/field_001.tif ... Shapes, chromatin, optical blur, "
+        "photon and read noise are simulated; the same options and "
+        "seed give the same pixels. With 'degrade', given images are "
+        "the object: noisy/NAME.tif (16 bit) is a picture of it through "
+        "optics and camera, clean/NAME.tif (float) the same without "
+        "noise. --psf and the options after it belong to 'degrade'. Stacks "
+        "in z are blurred as volumes.",
     .options = options,
+    .shared = psf_fields,
     .size = sizeof(synth_args),
     .max_operands = -1,
     .run = run,

@@ -6,6 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+const fv_field psf_fields[] = {
+    FV_TEXT(psf_args, psf, NULL,
+            "point spread function: gaussian:SIGMA or gaussian:Z,Y,X (px), "
+            "airy, gibson-lanni, or an image file"),
+    FV_REAL(psf_args, wavelength, 0.525, 0.01, 100, "um",
+            "PSF: wavelength of the emission"),
+    FV_REAL(psf_args, na, 1.4, 0.001, 4, "", "PSF: numerical aperture"),
+    FV_REAL(psf_args, index, 1.515, 1, 4, "",
+            "PSF: refractive index of the immersion"),
+    FV_REAL(psf_args, index_sample, 1.33, 1, 4, "",
+            "PSF: refractive index of the sample"),
+    FV_REAL(psf_args, depth, 0, 0, 1e4, "um",
+            "PSF: depth of the focus below the coverslip"),
+    FV_REAL(psf_args, pitch_z, 0, 0, 1000, "um",
+            "PSF: distance of planes; 0: as the image says"),
+    FV_END,
+};
+
 static fv_status new_psf(cli *c, int ndim, const int64_t radius[3],
                          fv_tensor *out)
 {
@@ -101,26 +119,34 @@ static fv_status measured(cli *c, const char *path, fv_tensor *out)
     return status;
 }
 
-fv_optics psf_optics(fv_optics o, const fv_image *im)
+static fv_optics optics_of(const psf_args *o, double pitch, const fv_image *im)
 {
+    fv_optics s = {.wavelength = o->wavelength,
+                   .na = o->na,
+                   .index = o->index,
+                   .index_sample = o->index_sample,
+                   .depth = o->depth,
+                   .pitch = {o->pitch_z, pitch, pitch}};
     for (int i = 0; i < 3; i++)
-        if (!(o.pitch[i] > 0))
-            o.pitch[i] = im->pitch[i];
-    return o;
+        if (!(s.pitch[i] > 0))
+            s.pitch[i] = im->pitch[i];
+    return s;
 }
 
-fv_status psf_make(cli *c, const char *spec, const fv_optics *optics,
+fv_status psf_make(cli *c, const psf_args *o, double pitch, const fv_image *im,
                    bool volume, fv_tensor *out)
 {
     static const char name[] = "gaussian:";
+    const char *spec = o->psf;
+    fv_optics optics = optics_of(o, pitch, im);
     fv_status status;
     *out = (fv_tensor){.ndim = -1};
     if (strncmp(spec, name, sizeof name - 1) == 0)
         status = gaussian(c, spec + sizeof name - 1, out);
     else if (strcmp(spec, "airy") == 0)
-        status = optical(c, true, optics, volume, out);
+        status = optical(c, true, &optics, volume, out);
     else if (strcmp(spec, "gibson-lanni") == 0)
-        status = optical(c, false, optics, volume, out);
+        status = optical(c, false, &optics, volume, out);
     else
         status = measured(c, spec, out);
     if (status != FV_OK) {

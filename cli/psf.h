@@ -5,20 +5,22 @@
 
 #include "cmd.h"
 
-/* What --psf may say, for help. */
-#define PSF_HELP                                                           \
-    "point spread function: gaussian:SIGMA or gaussian:Z,Y,X (px), airy, " \
-    "gibson-lanni, or an image file"
+/* What describes one. A verb has it as the first member of its options, and
+ * psf_fields as the table that it shares. */
+typedef struct psf_args {
+    const char *psf; /* NULL: none */
+    double wavelength, na, index, index_sample, depth, pitch_z;
+} psf_args;
 
-/* Optics with the pitch of the image along the axes where `o` has none. */
-fv_optics psf_optics(fv_optics o, const fv_image *im);
+extern const fv_field psf_fields[];
 
 /*
- * `spec` as above into a new tensor, (Y,X) or (Z,Y,X); Gibson-Lanni is a volume
- * when `volume`. Light and glass come from `optics`, the pitch too (FV_EINVAL
- * where it is 0 and needed). Free the data with fvi_free.
+ * o->psf, which is not NULL, into a new tensor, (Y,X) or (Z,Y,X); Gibson-Lanni
+ * is a volume when `volume`. `pitch` is that of the pixels, um; that of `im`
+ * where it is 0, as along z (FV_EINVAL where neither is known and one is
+ * needed). Free the data with fvi_free.
  */
-fv_status psf_make(cli *c, const char *spec, const fv_optics *optics,
+fv_status psf_make(cli *c, const psf_args *o, double pitch, const fv_image *im,
                    bool volume, fv_tensor *out);
 
 #endif

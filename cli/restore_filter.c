@@ -1,54 +1,10 @@
 /* The methods of fovea restore that need no network. */
-#include "psf.h"
 #include "restorer.h"
 #include "stack.h"
 #include "tell.h"
 
 #include <math.h>
 #include <string.h>
-
-const fv_field restore_filter_fields[] = {
-    FV_REAL(restore_args, sigma, 0, 0, 1e9, "",
-            "gaussian: standard deviation, px (0: 1); nlm, bm3d: that of the "
-            "noise, in units of the image (0: measured)"),
-    FV_REAL(restore_args, strength, 1, 0.01, 100, "",
-            "nlm, bm3d: factor on the noise; over 1 smooths more"),
-    FV_INT(restore_args, radius, 1, 0, 15, "px",
-           "median: the window has 2 radius + 1 px per side"),
-    FV_REAL(restore_args, h, 0.6, 0.01, 100, "",
-            "nlm: how different patches may be, in units of the noise"),
-    FV_INT(restore_args, patch, 2, 0, 32, "px", "nlm: radius of patches"),
-    FV_INT(restore_args, search, 8, 0, 128, "px",
-           "nlm: radius in which patches are sought"),
-    FV_FLAG(restore_args, stabilize,
-            "nlm, bm3d: even out noise that grows with the light first"),
-    FV_TEXT(restore_args, psf, NULL, "wiener, rl: " PSF_HELP),
-    FV_REAL(restore_args, balance, 0.01, 1e-12, 1e6, "",
-            "wiener: power of the noise over that of the object"),
-    FV_INT(restore_args, iterations, 30, 1, 100000, "", "rl: how many steps"),
-    FV_REAL(restore_args, tv, 0, 0, 1, "",
-            "rl: weight of total variation, such as 0.002"),
-    FV_REAL(restore_args, offset, 0, -1e6, 1e6, "counts",
-            "rl: what the camera says where there is no light; taken off first "
-            "and added again"),
-    FV_REAL(restore_args, gain, 0, 0, 1e6, "",
-            "stabilize: counts per electron; 0: measured, with the offset"),
-    FV_FLAG(restore_args, volume, "filter z stacks as volumes"),
-    FV_REAL(restore_args, wavelength, 0.525, 0.01, 100, "um",
-            "PSF: wavelength of the emission"),
-    FV_REAL(restore_args, na, 1.4, 0.001, 4, "", "PSF: numerical aperture"),
-    FV_REAL(restore_args, index, 1.515, 1, 4, "",
-            "PSF: refractive index of the immersion"),
-    FV_REAL(restore_args, index_sample, 1.33, 1, 4, "",
-            "PSF: refractive index of the sample"),
-    FV_REAL(restore_args, depth, 0, 0, 1e4, "um",
-            "PSF: depth of the focus below the coverslip"),
-    FV_REAL(restore_args, pitch, 0, 0, 1000, "um",
-            "PSF: distance of pixels; 0: as the image says"),
-    FV_REAL(restore_args, pitch_z, 0, 0, 1000, "um",
-            "PSF: distance of planes; 0: as the image says"),
-    FV_END,
-};
 
 /* One part of one image: what a method needs to know besides the options. */
 typedef struct part {
@@ -199,7 +155,7 @@ fv_status restore_filter_check(cli *c, const restore_args *o)
     if (m < 0)
         return fvi_fail(c->ctx, FV_EINVAL, "there is no method '%s'",
                         o->method);
-    if (methods[m].psf && !o->psf)
+    if (methods[m].psf && !o->psf.psf)
         return fvi_fail(c->ctx, FV_EINVAL,
                         "--method %s needs a point spread function: --psf "
                         "gaussian:SIGMA, airy, gibson-lanni or FILE",
@@ -212,16 +168,6 @@ fv_status restore_filter_check(cli *c, const restore_args *o)
 }
 
 /* ---- over an image ---- */
-
-static fv_optics optics_of(const restore_args *o)
-{
-    return (fv_optics){.wavelength = o->wavelength,
-                       .na = o->na,
-                       .index = o->index,
-                       .index_sample = o->index_sample,
-                       .depth = o->depth,
-                       .pitch = {o->pitch_z, o->pitch, o->pitch}};
-}
 
 /* Works on a dense copy, which methods may spoil when they fail. */
 static fv_status restore_part(const part *p, int method, fv_tensor t)
@@ -247,8 +193,7 @@ fv_status restore_filter(cli *c, const restore_args *o, const char *path,
     bool deep = strchr(im->axes, 'Z') != NULL, volume = deep && o->volume;
     part p = {.c = c, .o = o, .path = path, .psf = {.ndim = -1}};
     if (methods[method].psf) {
-        fv_optics optics = psf_optics(optics_of(o), im);
-        FV_TRY(psf_make(c, o->psf, &optics, deep, &p.psf));
+        FV_TRY(psf_make(c, &o->psf, o->pitch, im, deep, &p.psf));
         volume = p.psf.ndim == 3;
     }
     fv_status status = FV_OK;

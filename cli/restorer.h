@@ -3,15 +3,14 @@
 
 /* What fovea restore was asked, and its ways to do it: a network or a filter.*/
 
-#include "cmd.h"
+#include "psf.h"
 
 typedef struct restore_args {
+    psf_args psf; /* of wiener and rl */
     const char *output, *model, *method, *save, *precision, *backend;
     int tile, overlap;
-    /* of the methods without a network, restore_filter.c */
-    const char *psf;
-    double sigma, strength, h, balance, tv, gain, offset;
-    double wavelength, na, index, index_sample, depth, pitch, pitch_z;
+    /* of the methods without a network */
+    double sigma, strength, h, balance, tv, gain, offset, pitch;
     int radius, patch, search, iterations, stabilize, volume;
 } restore_args;
 
@@ -37,7 +36,6 @@ fv_status restore_image(restorer *r, const char *path, const fv_image *im,
                         fv_image **restored, fv_image **uncertainty);
 
 /* restore_filter.c: a method that needs no network, by --method. */
-extern const fv_field restore_filter_fields[];
 /* FV_EINVAL when the options do not belong together. */
 fv_status restore_filter_check(cli *c, const restore_args *o);
 /* Restores all planes or volumes of `im` (f32) in place. */

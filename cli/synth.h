@@ -3,17 +3,17 @@
 
 /* What fovea synth was asked. */
 
-#include "cmd.h"
+#include "psf.h"
 
 typedef struct synth_args {
+    psf_args psf; /* of degrade */
     const char *output;
     int count, size, width, height, nuclei, seed;
     double diameter, spread, roughness, touching, texture, psf_sigma, photons;
     double background, read_noise, gain, offset, pitch;
     /* of degrade */
-    const char *psf, *clean;
+    const char *clean;
     int binning;
-    double wavelength, na, index, index_sample, depth, pitch_z;
 } synth_args;
 
 /* Pictures of the images named by the operands; an exit code. */

@@ -1,7 +1,6 @@
 /* Pictures of given images through optics and camera. */
 #include "inputs.h"
 #include "picture.h"
-#include "psf.h"
 #include "stack.h"
 #include "synth.h"
 #include "tell.h"
@@ -15,16 +14,6 @@ typedef struct work {
     fv_image *object, *noisy, *clean, *counts;
     fv_tensor psf;
 } work;
-
-static fv_optics optics_of(const synth_args *o)
-{
-    return (fv_optics){.wavelength = o->wavelength,
-                       .na = o->na,
-                       .index = o->index,
-                       .index_sample = o->index_sample,
-                       .depth = o->depth,
-                       .pitch = {o->pitch_z, o->pitch, o->pitch}};
-}
 
 /* The brightest pixel of all parts gives `photons`. */
 static void scale_object(fv_image *im, double photons)
@@ -86,10 +75,9 @@ static fv_status make(work *w, const char *path, size_t index)
 {
     FV_TRY(stack_read(w->c, path, &w->object));
     bool volume = strchr(w->object->axes, 'Z') != NULL;
-    if (w->o->psf) {
-        fv_optics optics = psf_optics(optics_of(w->o), w->object);
-        FV_TRY(psf_make(w->c, w->o->psf, &optics, volume, &w->psf));
-    }
+    if (w->o->psf.psf)
+        FV_TRY(psf_make(w->c, &w->o->psf, w->o->pitch, w->object, volume,
+                        &w->psf));
     FV_TRY(make_images(w));
     return expose(w, index);
 }
