@@ -222,6 +222,46 @@ static dnnl_status_t describe_extras(const fvi_dn_spec *s,
     return e;
 }
 
+/* oneDNN 2.6 reads where nothing is in its brgemm for the input gradient of a
+ * linear layer that makes many channels of few, such as 1536 of 16. */
+static bool distrusts_brgemm(const fvi_dn_spec *s)
+{
+    int64_t from = s->src.dim[1], to = s->dst.dim[1];
+    return s->kind == FVI_DN_LINEAR && s->pass == FVI_DN_TO_INPUT &&
+           to > 1024 && to >= 16 * from;
+}
+
+static bool is_brgemm(dnnl_primitive_desc_iterator_t it)
+{
+    const char *name = "";
+    dnnl_primitive_desc_t pd = dnnl_primitive_desc_iterator_fetch(it);
+    bool yes = dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0,
+                                         (void *)&name) == dnnl_success &&
+               strncmp(name, "brgemm", 6) == 0;
+    dnnl_primitive_desc_destroy(pd);
+    return yes;
+}
+
+/* The first implementation that we trust. */
+static dnnl_status_t choose_from(dnnl_engine_t engine, const fvi_dn_spec *s,
+                                 const operation *o,
+                                 const_dnnl_primitive_attr_t attr,
+                                 const_dnnl_primitive_desc_t hint,
+                                 dnnl_primitive_desc_t *out)
+{
+    dnnl_primitive_desc_iterator_t it = NULL;
+    dnnl_status_t e =
+        dnnl_primitive_desc_iterator_create(&it, o, attr, engine, hint);
+    while (e == dnnl_success && distrusts_brgemm(s) && is_brgemm(it))
+        e = dnnl_primitive_desc_iterator_next(it);
+    if (e == dnnl_success)
+        *out = dnnl_primitive_desc_iterator_fetch(it);
+    if (e == dnnl_success && !*out)
+        e = dnnl_out_of_memory;
+    dnnl_primitive_desc_iterator_destroy(it);
+    return e == dnnl_iterator_ends ? dnnl_unimplemented : e;
+}
+
 /* A description that oneDNN has an implementation for. `hint` is the forward
  * description when the pass is a backward one. */
 static dnnl_status_t choose(dnnl_engine_t engine, const fvi_dn_spec *s,
@@ -237,7 +277,7 @@ static dnnl_status_t choose(dnnl_engine_t engine, const fvi_dn_spec *s,
     if (e == dnnl_success)
         e = describe_extras(s, attr);
     if (e == dnnl_success)
-        e = dnnl_primitive_desc_create(out, &o, attr, engine, hint);
+        e = choose_from(engine, s, &o, attr, hint, out);
     dnnl_primitive_attr_destroy(attr);
     return e;
 }
