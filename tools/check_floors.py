@@ -40,7 +40,7 @@ PUBLIC = {
     "plan": "graph", "loss": "nn", "optim": "nn", "arch": "nn",
     "image": "image", "segment": "task", "score": "task", "synth": "task",
     "stars": "task", "flows": "task", "shape": "task", "degrade": "task",
-    "filter": "task", "class_score": "task",
+    "filter": "task", "class_score": "task", "map": "task",
     "model": "model", "augment": "train", "train": "train", "fovea": "cli",
 }
 

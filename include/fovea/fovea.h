@@ -11,6 +11,7 @@
 #include "fovea/graph.h"
 #include "fovea/image.h"
 #include "fovea/loss.h"
+#include "fovea/map.h"
 #include "fovea/model.h"
 #include "fovea/optim.h"
 #include "fovea/plan.h"
