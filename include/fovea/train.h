@@ -11,7 +11,7 @@ FV_C_BEGIN
  * (defaults, ranges, help) for the command line and run.json. */
 typedef struct fv_train_options {
     /* data */
-    const char *task;   /* segment, restore, classify                   */
+    const char *task;   /* segment, restore, classify, embed            */
     const char *images; /* folder of images                             */
     const char *labels; /* folder of label images                       */
     const char *val_images, *val_labels; /* NULL: split by seed             */
@@ -20,7 +20,7 @@ typedef struct fv_train_options {
     const char *only;      /* "column=value[,value]" keeps rows of the csv */
     double val_fraction, test_fraction; /* 0.1, 0.1 (split by seed)         */
     /* network */
-    const char *arch, *target, *init; /* unet, boundary, model to start from*/
+    const char *arch, *target, *init; /* NULL: by the task, boundary, none  */
     const char *config;    /* "base=24,depth=3" for the architecture       */
     int channels;          /* 1 gray, 3 RGB; 0: as the images              */
     const char *normalize; /* percentile, mean_std; NULL: the task's own  */

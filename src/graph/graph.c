@@ -216,6 +216,14 @@ void fv_output(fv_graph *g, const char *name, fv_val v)
         name_value(g, &g->output, &g->output_room, &g->outputs, name, v);
 }
 
+fv_val fvi_output_named(const fv_graph *g, const char *name)
+{
+    for (int i = 0; i < g->outputs; i++)
+        if (strcmp(g->output[i].name, name) == 0)
+            return (fv_val){g->output[i].value};
+    return (fv_val){0};
+}
+
 fv_tensor fv_shape(const fv_graph *g, fv_val v)
 {
     return valid(g, v) ? fvi_node_at(g, v.id)->shape : (fv_tensor){.ndim = -1};

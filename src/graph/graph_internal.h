@@ -99,6 +99,9 @@ static inline const fvi_node *fvi_node_at(const fv_graph *g, int32_t id)
     return &g->node[id - 1];
 }
 
+/* The value marked by fv_output under this name; {0}: there is none. */
+fv_val fvi_output_named(const fv_graph *g, const char *name);
+
 /* Extents of every value for the given inputs: shape[id - 1], caller's array
  * of g->nodes. FV_ESHAPE names the node. */
 fv_status fvi_bind(fv_ctx *ctx, const fv_graph *g, const fv_tensor input[],

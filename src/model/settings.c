@@ -54,15 +54,21 @@ static const struct {
     {"target", "segment"},     {"threshold", "segment"},
     {"seed", "segment"},       {"min_area", "segment"},
     {"fill_holes", "segment"}, {"uncertainty", "restore"},
-    {"side", "classify"},      {"rescaled", "segment"},
+    {"side", "classify"},      {"side", "embed"},
+    {"rescaled", "segment"},
 };
 
 bool fvi_task_has(const char *task, const char *member)
 {
-    for (size_t i = 0; i < sizeof particular / sizeof *particular; i++)
-        if (strcmp(particular[i].member, member) == 0)
-            return strcmp(particular[i].task, task) == 0;
-    return true;
+    bool every = true;
+    for (size_t i = 0; i < sizeof particular / sizeof *particular; i++) {
+        if (strcmp(particular[i].member, member) != 0)
+            continue;
+        if (strcmp(particular[i].task, task) == 0)
+            return true;
+        every = false;
+    }
+    return every;
 }
 
 static const char *axes_of(const fv_model *m)

@@ -273,14 +273,14 @@ static fv_status find_images(fvi_run *r)
     return find_folders(r, in_parts);
 }
 
-fv_status fvi_classify_find(fvi_run *r)
+fv_status fvi_find_by_class(fvi_run *r, size_t fewest)
 {
     FV_TRY(find_images(r));
-    if (r->classes.count < 2)
+    if (r->classes.count < fewest)
         return fvi_fail(r->ctx, FV_EINVAL,
                         "%s: %zu classes found, expected a folder for each of "
-                        "two or more, maybe in folders train, val and test",
-                        r->o.images, r->classes.count);
+                        "%zu or more, maybe in folders train, val and test",
+                        r->o.images, r->classes.count, fewest);
     if (r->o.channels == 0)
         FV_TRY(fvi_channels_of(r->ctx, &r->sources, false, &r->o.channels));
     return fvi_note_sources(r);

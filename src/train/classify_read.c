@@ -92,11 +92,16 @@ static fv_status check_classes(fvi_run *r)
     return status;
 }
 
-fv_status fvi_classify_read(fvi_run *r)
+fv_status fvi_squares_read(fvi_run *r)
 {
     FV_TRY(fvi_read_roles(r, read_role));
-    FV_TRY(check_classes(r));
     FV_TRY(fvi_measure_planes(r));
     FV_TRY(fvi_normalize_pairs(r, r->train, r->train_count));
     return fvi_normalize_pairs(r, r->val, r->val_count);
+}
+
+fv_status fvi_classify_read(fvi_run *r)
+{
+    FV_TRY(fvi_squares_read(r));
+    return check_classes(r);
 }

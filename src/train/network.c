@@ -192,5 +192,5 @@ fv_status fvi_make_model(fvi_run *r)
     m->percentile[0] = r->o.percentile_low;
     m->percentile[1] = r->o.percentile_high;
     FV_TRY(fv_model_set_size(r->ctx, m, NULL, 0)); /* the style will change */
-    return r->task->mark(r);
+    return r->task->mark ? r->task->mark(r) : FV_OK;
 }

@@ -4,7 +4,7 @@
 #define T fv_train_options
 
 const fv_field fv_train_fields[] = {
-    FV_CHOICE(T, task, "segment", "segment|restore|classify",
+    FV_CHOICE(T, task, "segment", "segment|restore|classify|embed",
               "what the network is for"),
     FV_PATH(T, images, NULL, "folder of images"),
     FV_PATH(T, labels, NULL,
@@ -26,7 +26,9 @@ const fv_field fv_train_fields[] = {
             "share of the images for validation"),
     FV_REAL(T, test_fraction, 0.1, 0, 0.9, "",
             "share of the images never read in training"),
-    FV_TEXT(T, arch, "unet", "architecture, see 'fovea plan'"),
+    FV_TEXT(T, arch, NULL,
+            "architecture, see 'fovea plan'; without it autoencoder to embed, "
+            "else unet"),
     FV_CHOICE(T, target, NULL, "cell|boundary|distance|stars|flows|shape",
               "what the network learns to draw; without it that of the model "
               "to start from, else boundary"),

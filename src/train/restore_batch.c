@@ -140,9 +140,7 @@ fv_status fvi_restore_cut(fvi_run *r, const fvi_window_at *a, int64_t i,
                           fvi_inputs in)
 {
     const fv_pair *p = &r->val[a->pair];
-    double half = 0.5 * (double)(r->batch.side - 1);
-    fvi_warp warp = {.map = {{1, 0}, {0, 1}},
-                     .center = {(double)a->y + half, (double)a->x + half}};
+    fvi_warp warp = fvi_warp_still(a->y, a->x, r->batch.side);
     fvi_rng rng = fvi_rng_new(r->batch.seed ^ fvi_hash_text("validation"),
                               (uint64_t)(a - r->window));
     fvi_inputs at = fvi_inputs_at(in, i);

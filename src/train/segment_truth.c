@@ -123,9 +123,7 @@ fv_status fvi_segment_cut(fvi_run *r, const fvi_window_at *a, int64_t i,
 {
     const fvi_batch *b = &r->batch;
     const fv_pair *p = &r->val[a->pair];
-    double half = 0.5 * (double)(b->side - 1);
-    fvi_warp warp = {.map = {{1, 0}, {0, 1}},
-                     .center = {(double)a->y + half, (double)a->x + half}};
+    fvi_warp warp = fvi_warp_still(a->y, a->x, b->side);
     fv_tensor labels = fvi_segment_labels(b, i);
     fvi_inputs at = fvi_inputs_at(in, i);
     fvi_warp_apply(&warp, p->plane, p->labels, at.image, labels, NULL);

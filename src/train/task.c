@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const fvi_task *const tasks[] = {&fvi_task_segment, &fvi_task_restore,
-                                        &fvi_task_classify};
+                                        &fvi_task_classify, &fvi_task_embed};
 enum { TASKS = sizeof tasks / sizeof *tasks };
 
 fv_status fvi_task_find(fv_ctx *ctx, const char *name, const fvi_task **out)

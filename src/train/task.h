@@ -13,6 +13,7 @@ struct fvi_task {
     const char *name; /* "segment": the option and the model file's word */
     const char *noun; /* "segmentation", for the title of the card        */
     int windows; /* of a validation image at most; 1: its middle          */
+    const char *arch;  /* without the option */
     const char *score; /* column of history.csv with the validation score */
 
     /* Options: those that contradict each other; what is left open. */
@@ -33,7 +34,8 @@ struct fvi_task {
     /* Settings that a new network of r->o.arch has unless the user says so;
      * those it lacks are passed over. "residual=1,...". NULL: none. */
     void (*settings)(const fvi_run *r, char words[160]);
-    /* What the model file says about the answer: into r->model. */
+    /* What the model file says about the answer: into r->model. NULL: no more
+     * than the task. */
     fv_status (*mark)(fvi_run *r);
     /* The inputs "target" and "weight" and the loss on n->answer; spatial
      * extents may stay open (-1) and become those of the crop. */
@@ -71,7 +73,8 @@ struct fvi_task {
     void (*describe)(const fvi_run *r, fvi_text *title, json_t *data);
 };
 
-extern const fvi_task fvi_task_segment, fvi_task_restore, fvi_task_classify;
+extern const fvi_task fvi_task_segment, fvi_task_restore, fvi_task_classify,
+    fvi_task_embed;
 
 /* FV_EINVAL: the sentence lists what there is. */
 fv_status fvi_task_find(fv_ctx *ctx, const char *name, const fvi_task **out);
@@ -128,13 +131,16 @@ fv_status fvi_normalize_pairs(fvi_run *r, fv_pair *pairs, int64_t count);
 /* ---- of classification ---- */
 
 /* classify_find.c: images in folders named after their classes, in a table, or
- * in the files of MNIST: r->sources with categories, r->classes. */
-fv_status fvi_classify_find(fvi_run *r);
+ * in the files of MNIST: r->sources with categories, r->classes. FV_EINVAL for
+ * fewer classes than `fewest`. */
+fv_status fvi_find_by_class(fvi_run *r, size_t fewest);
 /* classify_idx.c: true when `folder` holds files of MNIST. */
 fv_status fvi_idx_find(fvi_run *r, const char *folder, bool *found);
 fv_status fvi_idx_pair(fv_ctx *ctx, const fvi_source *s, const void *idx,
                        int channels, fv_pair *out);
-/* classify_read.c: pictures with the shorter side r->o.crop. */
+/* classify_read.c: pictures with the shorter side r->o.crop, in the range of
+ * the model. */
+fv_status fvi_squares_read(fvi_run *r);
 fv_status fvi_classify_read(fvi_run *r);
 
 /* ---- of restoration ---- */

@@ -18,6 +18,11 @@ static fv_status check(fvi_run *r)
     return fvi_task_takes(r, "loss", o->loss, "plain, balanced");
 }
 
+static fv_status find(fvi_run *r)
+{
+    return fvi_find_by_class(r, 2);
+}
+
 /* ---- network ---- */
 
 static fv_status aim(fvi_run *r, const fv_model *old, int *maps, bool *same)
@@ -106,9 +111,7 @@ static fv_status cut(fvi_run *r, const fvi_window_at *a, int64_t i,
 {
     const fv_pair *p = &r->val[a->pair];
     const fv_tensor none = {.ndim = -1};
-    double half = 0.5 * (double)(r->batch.side - 1);
-    fvi_warp warp = {.map = {{1, 0}, {0, 1}},
-                     .center = {(double)a->y + half, (double)a->x + half}};
+    fvi_warp warp = fvi_warp_still(a->y, a->x, r->batch.side);
     fvi_inputs at = fvi_inputs_at(in, i);
     fvi_warp_apply(&warp, p->plane, none, at.image, none, NULL);
     set_truth(&r->batch, p, at);
@@ -174,9 +177,10 @@ const fvi_task fvi_task_classify = {
     .name = "classify",
     .noun = "classification",
     .windows = 1,
+    .arch = "unet",
     .score = "val_balanced_accuracy",
     .check = check,
-    .find = fvi_classify_find,
+    .find = find,
     .read = fvi_classify_read,
     .aim = aim,
     .settings = settings,

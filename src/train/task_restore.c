@@ -161,6 +161,7 @@ const fvi_task fvi_task_restore = {
     .name = "restore",
     .noun = "restoration",
     .windows = 4,
+    .arch = "unet",
     .score = "val_psnr",
     .check = check,
     .find = fvi_restore_find,

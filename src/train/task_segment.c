@@ -244,6 +244,7 @@ const fvi_task fvi_task_segment = {
     .name = "segment",
     .noun = "segmentation",
     .windows = 4,
+    .arch = "unet",
     .score = "val_ap50",
     .check = check,
     .find = find,

@@ -96,6 +96,13 @@ fvi_warp fvi_warp_draw(const fv_augment *a, fvi_rng *r, fv_tensor labels,
     return w;
 }
 
+fvi_warp fvi_warp_still(int64_t top, int64_t left, int64_t side)
+{
+    double half = 0.5 * (double)(side - 1);
+    return (fvi_warp){.map = {{1, 0}, {0, 1}},
+                      .center = {(double)top + half, (double)left + half}};
+}
+
 fvi_warp fvi_warp_exact(const fv_augment *a, fvi_rng *r, const int64_t dim[2],
                         int64_t side)
 {

@@ -27,6 +27,9 @@ int64_t fvi_warp_grid(int64_t side);
 fvi_warp fvi_warp_draw(const fv_augment *a, fvi_rng *r, fv_tensor labels,
                        int64_t side, float *knots);
 
+/* The pixels from row `top` and column `left` on, as they are. */
+fvi_warp fvi_warp_still(int64_t top, int64_t left, int64_t side);
+
 /* Whole pixels only: quarter turns (a->rotate) and mirror images (a->flip) of a
  * random place, so that every number of the crop is one of the picture. */
 fvi_warp fvi_warp_exact(const fv_augment *a, fvi_rng *r, const int64_t dim[2],

@@ -267,7 +267,7 @@ static void folders_may_be_parts(void **state)
     o.val_fraction = 0.2;
     o.test_fraction = 0.5; /* there is a test part already */
     fvi_run r = run_of(&o);
-    assert_ok(fvi_classify_find(&r));
+    assert_ok(fvi_find_by_class(&r, 2));
     assert_int_equal(r.classes.count, 3);
     int val = 0;
     for (int c = 0; c < 3; c++) {
@@ -300,7 +300,7 @@ static void a_table_may_say_the_class(void **state)
     fv_train_options o = class_options(&p);
     o.split_csv = csv;
     fvi_run r = run_of(&o);
-    assert_ok(fvi_classify_find(&r));
+    assert_ok(fvi_find_by_class(&r, 2));
     assert_string_equal(r.classes.name[0], "b2");
     assert_int_equal(count(&r.sources, FVI_FOR_TRAINING, 0), 1);
     assert_int_equal(count(&r.sources, FVI_FOR_TRAINING, 1), 1);
@@ -358,7 +358,7 @@ static void files_of_mnist_are_read(void **state)
     m.graph = g;
     m.image = fv_input(g, "image", 4, dim);
     r.model = &m;
-    assert_ok(fvi_classify_find(&r));
+    assert_ok(fvi_find_by_class(&r, 2));
     assert_ok(fvi_classify_read(&r));
     assert_int_equal(r.classes.count, 3);
     assert_int_equal(r.test_count, 6);
@@ -398,7 +398,7 @@ static void broken_files_of_mnist_are_refused(void **state)
         join(path, p.images, "train-labels-idx1-ubyte.gz");
         assert_ok(fvi_file_write(ctx, path, wrong[i], sizeof wrong[i]));
         fvi_run r = run_of(&o);
-        assert_fails(fvi_classify_find(&r), FV_EFORMAT, "idx1-ubyte");
+        assert_fails(fvi_find_by_class(&r, 2), FV_EFORMAT, "idx1-ubyte");
         run_end(&r);
     }
     place_free(&p);
