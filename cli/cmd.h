@@ -34,9 +34,9 @@ typedef struct fv_cmd {
     int (*run)(cli *c, const void *options, int count, char **operands);
 } fv_cmd;
 
-extern const fv_cmd cmd_segment, cmd_restore, cmd_classify, cmd_train, cmd_tune,
-    cmd_score, cmd_measure, cmd_info, cmd_check, cmd_plan, cmd_models,
-    cmd_synth, cmd_convert, cmd_doctor, cmd_help;
+extern const fv_cmd cmd_segment, cmd_restore, cmd_classify, cmd_embed,
+    cmd_train, cmd_tune, cmd_score, cmd_measure, cmd_info, cmd_check, cmd_plan,
+    cmd_models, cmd_synth, cmd_convert, cmd_doctor, cmd_help;
 extern const fv_cmd *const fv_cmds[]; /* ended by NULL */
 
 /* The whole program; `allocator` NULL outside tests. */

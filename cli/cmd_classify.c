@@ -1,6 +1,4 @@
 /* fovea classify: what images show. */
-#include "facts.h"
-#include "image/idx.h"
 #include "picture.h"
 #include "results.h"
 
@@ -114,9 +112,10 @@ static fv_status keep_features(job *j, const char *path)
     return fvi_text_check(&j->table);
 }
 
-static fv_status classify_plane(job *j, const char *name, fv_tensor plane,
+static fv_status classify_plane(void *user, const char *name, fv_tensor plane,
                                 int rgb)
 {
+    job *j = user;
     FV_TRY(fv_classify(j->c->ctx, j->classifier, plane, rgb, j->probability,
                        j->features));
     if (j->features)
@@ -129,49 +128,12 @@ static fv_status classify_plane(job *j, const char *name, fv_tensor plane,
     return FV_OK;
 }
 
-/* Every image of a file of MNIST, named as in training: t10k-00007. */
-static fv_status classify_entries(job *j, const char *path, const fvi_idx *idx)
-{
-    int64_t dim[3] = {idx->dim[1], idx->dim[2], 1};
-    fv_tensor plane = fv_dense(NULL, FV_F32, 3, dim);
-    float *x = fvi_calloc(j->c->ctx, (size_t)idx->item, sizeof *x);
-    fv_status status = x ? FV_OK : FV_ENOMEM;
-    plane.data = x;
-    for (int64_t i = 0; i < idx->dim[0] && status == FV_OK; i++) {
-        char name[64];
-        idx_name(path, i, name);
-        for (int64_t k = 0; k < idx->item; k++)
-            x[k] = (float)idx->data[i * idx->item + k];
-        status = classify_plane(j, name, plane, 0);
-    }
-    fvi_free(j->c->ctx, x);
-    return status;
-}
-
-static fv_status classify_idx(job *j, const char *path)
-{
-    fvi_idx idx;
-    FV_TRY(fvi_idx_read(j->c->ctx, path, &idx));
-    fv_status status = idx.ndim == 3
-                           ? classify_entries(j, path, &idx)
-                           : fvi_fail(j->c->ctx, FV_EFORMAT,
-                                      "has %d extents, expected 3", idx.ndim);
-    fvi_idx_free(j->c->ctx, &idx);
-    return status;
-}
-
 static fv_status classify_one(void *user, size_t index, const char *stem)
 {
     job *j = user;
-    const char *path = j->in.path[index];
-    picture p;
     (void)stem;
-    if (strstr(path, "-idx3-ubyte"))
-        return classify_idx(j, path);
-    FV_TRY(picture_read(j->c, path, j->o->channel, &p));
-    fv_status status = classify_plane(j, path, p.plane, p.image->rgb);
-    picture_free(j->c, &p);
-    return status;
+    return picture_each(j->c, j->in.path[index], j->o->channel, classify_plane,
+                        j);
 }
 
 /* ---- embeddings ---- */

@@ -246,6 +246,8 @@ static void show_task(const fv_model *m)
     printf("task\t%s\n", m->task);
     if (strcmp(m->task, "restore") == 0) {
         printf("uncertainty\t%s\n", m->uncertainty ? "yes" : "no");
+    } else if (strcmp(m->task, "embed") == 0) {
+        printf("side\t%d px\n", m->side);
     } else if (strcmp(m->task, "classify") == 0) {
         printf("side\t%d px\nclasses", m->side);
         for (int k = 0; k < m->classes; k++)

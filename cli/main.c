@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 const fv_cmd *const fv_cmds[] = {
-    &cmd_segment, &cmd_restore, &cmd_classify, &cmd_train,
-    &cmd_tune,    &cmd_score,   &cmd_measure,  &cmd_info,
-    &cmd_check,   &cmd_plan,    &cmd_models,   &cmd_synth,
-    &cmd_convert, &cmd_doctor,  &cmd_help,     NULL,
+    &cmd_segment, &cmd_restore, &cmd_classify, &cmd_embed,   &cmd_train,
+    &cmd_tune,    &cmd_score,   &cmd_measure,  &cmd_info,    &cmd_check,
+    &cmd_plan,    &cmd_models,  &cmd_synth,    &cmd_convert, &cmd_doctor,
+    &cmd_help,    NULL,
 };
 
 int cli_fail(cli *c)

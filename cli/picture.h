@@ -18,6 +18,13 @@ fv_status picture_read(cli *c, const char *path, int channel, picture *out);
 fv_status picture_header(cli *c, const char *path, picture *out);
 void picture_free(cli *c, picture *p);
 
+/* Calls `work` with the picture of a file as picture_read takes it, or with
+ * every image of a file of MNIST, named as in training: t10k-00007. */
+typedef fv_status (*picture_fn)(void *user, const char *name, fv_tensor plane,
+                                int rgb);
+fv_status picture_each(cli *c, const char *path, int channel, picture_fn work,
+                       void *user);
+
 /* The extent of axis `axis` ('Z'), 1 when there is none. */
 int64_t axis_extent(const fv_image *im, char axis);
 

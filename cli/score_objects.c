@@ -1,31 +1,17 @@
 /* The fate of each object as rows of a table. */
 #include "score.h"
-
-#include <string.h>
+#include "tell.h"
 
 void score_objects_head(fvi_text *text)
 {
     fvi_text_add(text, "image,side,label,area,fate,partner,iou\n");
 }
 
-/* A field of CSV (RFC 4180): quoted when it has to be. */
-static void add_field(fvi_text *text, const char *word)
-{
-    if (!strpbrk(word, ",\"\r\n")) {
-        fvi_text_add(text, "%s", word);
-        return;
-    }
-    fvi_text_add(text, "\"");
-    for (; *word; word++)
-        fvi_text_add(text, *word == '"' ? "\"\"" : "%c", *word);
-    fvi_text_add(text, "\"");
-}
-
 static void add_side(fvi_text *text, const char *image, const char *side,
                      const fv_object_score *s, int64_t count)
 {
     for (int64_t i = 0; i < count; i++, s++) {
-        add_field(text, image);
+        tell_field(text, image);
         fvi_text_add(text, ",%s,%u,%lld,%s,%u,%.6f\n", side, s->label,
                      (long long)s->area, fv_fate_name(s->fate), s->partner,
                      s->iou);

@@ -52,6 +52,18 @@ int tell_json(cli *c, json_t *value)
     return EXIT_DONE;
 }
 
+void tell_field(fvi_text *text, const char *word)
+{
+    if (!strpbrk(word, ",\"\r\n")) {
+        fvi_text_add(text, "%s", word);
+        return;
+    }
+    fvi_text_add(text, "\"");
+    for (; *word; word++)
+        fvi_text_add(text, *word == '"' ? "\"\"" : "%c", *word);
+    fvi_text_add(text, "\"");
+}
+
 json_t *json_number(double x)
 {
     return isfinite(x) ? json_real(x) : json_null();

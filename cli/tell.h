@@ -18,6 +18,9 @@ void tell_progress(const cli *c, double done, double total, const char *what);
  * EXIT_FAILED when it is NULL because memory was short. */
 int tell_json(cli *c, json_t *value);
 
+/* A field of CSV (RFC 4180): quoted when it has to be. */
+void tell_field(fvi_text *text, const char *word);
+
 /* A number, or null when it is not finite. */
 json_t *json_number(double x);
 

@@ -28,7 +28,7 @@ typedef struct fv_model {
                              the training set, per channel                  */
     double percentile[2]; /* normalisation, e.g. 1 and 99.8                 */
     double mean[FV_MAX_CHANNELS], deviation[FV_MAX_CHANNELS]; /* mean_std   */
-    int side;        /* classify: px of the square a picture is fitted to */
+    int side; /* classify, embed: px of the square a picture is fitted to */
     double diameter; /* median object diameter trained on, px; 0: none */
     int rescaled; /* 1: every training image had objects of this diameter   */
     float *size;  /* log diameter (px) of the objects of a picture: a factor
@@ -38,7 +38,7 @@ typedef struct fv_model {
     double pitch_um[2]; /* range of pixel pitch trained on; 0: unknown    */
 
     /* output */
-    char task[16];      /* "segment", "restore" or "classify"               */
+    char task[16];      /* "segment", "restore", "classify" or "embed"      */
     char **class_names; /* classify: one per output; fv_model_set_classes   */
     int classes;
     int uncertainty; /* restore: 1: means, then scales (fv_loss_laplace)    */
@@ -222,6 +222,27 @@ FV_API int fv_classifier_features(const fv_classifier *c);
 FV_NODISCARD FV_API fv_status fv_classify(fv_ctx *ctx, fv_classifier *c,
                                           fv_tensor plane, int rgb,
                                           float *probability, float *features);
+
+/* ---- embedding ---- */
+
+/* A model that makes a few numbers of a whole picture, planned for one picture
+ * at a time: an autoencoder (its output "bottleneck") or a classification (what
+ * its last layer sees). FV_EINVAL: a model for something else. */
+typedef struct fv_embedder fv_embedder;
+FV_NODISCARD FV_API fv_status fv_embedder_new(fv_ctx *ctx, const fv_model *m,
+                                              const char *backend,
+                                              fv_precision precision,
+                                              fv_embedder **out);
+FV_API void fv_embedder_free(fv_embedder *e); /* NULL is fine */
+
+/* How many numbers a picture becomes. */
+FV_API int fv_embedder_numbers(const fv_embedder *e);
+
+/* The numbers of `plane` f32 (H,W,C) as recorded, which is prepared as in
+ * fv_classify: fv_embedder_numbers of them into `code`. FV_ESHAPE, FV_ENOMEM.
+ */
+FV_NODISCARD FV_API fv_status fv_embed(fv_ctx *ctx, fv_embedder *e,
+                                       fv_tensor plane, int rgb, float *code);
 
 FV_C_END
 

@@ -38,8 +38,21 @@ fv_status fvi_range_of_bands(fv_ctx *ctx, const fv_model *m, const fvi_bands *b,
 /* FV_EINVAL unless `task` is what the model is for. */
 fv_status fvi_model_wants(fv_ctx *ctx, const fv_model *m, const char *task);
 
-/* A copy of f32 (H,W,C) with the shorter side `side`, in proportion. */
+/* square.c: a copy of f32 (H,W,C) with the shorter side `side`, in
+ * proportion. */
 fv_status fvi_fit(fv_ctx *ctx, fv_tensor plane, int64_t side, fv_tensor *out);
+/* `g` with the numbers of `m` for one picture of m->side. FV_EFORMAT: a model
+ * that has none. */
+fv_status fvi_square_plan(fv_ctx *ctx, const fv_model *m, fv_graph *g,
+                          fv_plan_options how, fv_plan **out);
+/* The middle of `plane`, fitted and normalised, into the input `image`
+ * (1,S,S,C) of such a plan. */
+fv_status fvi_square_fill(fv_ctx *ctx, const fv_model *m, fv_tensor plane,
+                          int rgb, fv_tensor image);
+
+/* classify.c: what the last layer with weights is given, the mean over
+ * pixels. */
+fv_val fvi_class_features(fv_graph *g, fv_val answer);
 
 /* prepare.c: a copy with the channels of the model; one stays one, and RGB
  * becomes its mean for a model of one channel. The caller frees it with

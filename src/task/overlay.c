@@ -22,7 +22,7 @@ static void gray_row(const float *v, int64_t w, int64_t channels, uint8_t *rgb)
         }
 }
 
-static fv_status draw_image(fv_ctx *ctx, fv_tensor plane, uint8_t *rgb)
+fv_status fvi_paint(fv_ctx *ctx, fv_tensor plane, uint8_t *rgb)
 {
     int threads = fvi_team(ctx, fv_count(plane));
     int64_t w = plane.dim[1], channels = plane.dim[2];
@@ -89,7 +89,7 @@ static fv_status draw(fv_ctx *ctx, const char *path, fv_tensor plane,
     fv_image *im;
     FV_TRY(fv_image_new(ctx, FV_U8, "YXS", dim, &im));
     im->rgb = 1;
-    fv_status status = draw_image(ctx, plane, im->pixels.data);
+    fv_status status = fvi_paint(ctx, plane, im->pixels.data);
     if (status == FV_OK)
         status = draw_outlines(ctx, labels, dim[0], dim[1], im->pixels.data);
     if (status == FV_OK)

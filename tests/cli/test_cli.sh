@@ -291,6 +291,36 @@ run 2 'or --card or --output alone' tune $k
 run 1 "is for 'restore', not 'classify'" classify k/a $r
 run 3 'missing.png' classify k/a missing.png $k
 
+# ---- embed ----
+
+run 0 "best epoch$tab" train --task embed --images k --val-images k -o em \
+    --config base=4,depth=2,bottleneck=3 --crop 32 --epochs 2 --steps 4 \
+    --batch 2
+check 'explained variance per epoch' grep -q val_explained em/history.csv
+run 0 "task${tab}embed" info em/model.fovea
+run 0 'good' check em/model.fovea
+e="--model em/model.fovea"
+run 0 "images${tab}4" embed k/a k/b $e -o map.png --csv map.csv --size 200 \
+    --thumbnail 20
+check 'folders have colors' grep -qx "folder${tab}b${tab}2${tab}sky blue" \
+    out.txt
+check 'a head and one place per image' lines map.csv 5
+check 'the path, x and y' grep -q '^k/b/y2.tif,[-0-9.e]*,[-0-9.e]*$' map.csv
+run 0 '200' info map.png
+run 1 'map.png exists, --force' embed k/a $e -o map.png
+run 1 'map.csv exists, --force' embed k/a $e -o map2.png --csv map.csv
+run 0 '"nearest_in_the_same_folder"' embed k/a k/b $k -o kinds.png --json
+run 0 "shown${tab}0" embed k/a $e -o dots.png --thumbnail 0
+run 0 "images${tab}2" embed t10k-images-idx3-ubyte $e -o digits.png
+run 3 'missing.png' embed k/a missing.png $e -o map3.png
+run 1 'embed or classify' embed k/a $r -o map4.png
+run 1 'with which model' embed k/a -o map4.png
+run 1 'where to' embed k/a $e
+run 1 'do not fit on a map of 64' embed k/a $e -o map4.png --size 64 \
+    --thumbnail 65
+run 1 "has no bottleneck" train --task embed --images k -o en --arch unet \
+    --crop 32
+
 # ---- restoration by filters ----
 
 run 2 'is not one of' restore s/images/field_001.tif -o r --method magic

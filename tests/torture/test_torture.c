@@ -251,6 +251,14 @@ static void refused_memory_in_restore(void **state)
                 true);
 }
 
+static void refused_memory_in_embed(void **state)
+{
+    (void)state;
+    refuse_each("fovea embed k/a k/b --model class.fovea --threads 1 -o m.png "
+                "--csv m.csv --size 64 --thumbnail 8 --force",
+                true);
+}
+
 static void refused_memory_in_classify(void **state)
 {
     (void)state;
@@ -434,6 +442,7 @@ int main(void)
         cmocka_unit_test(refused_memory_in_other_training),
         cmocka_unit_test(refused_memory_in_restore),
         cmocka_unit_test(refused_memory_in_classify),
+        cmocka_unit_test(refused_memory_in_embed),
         cmocka_unit_test(refused_memory_in_models_and_doctor),
         cmocka_unit_test(refused_memory_in_convert),
         cmocka_unit_test(files_that_cannot_grow),
