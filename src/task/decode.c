@@ -127,7 +127,8 @@ static fv_status decode_boundary(job *j)
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t y = 0; y < j->h; y++)
         boundary_row(j, y);
-    fvi_smooth(j->ctx, j->relief, scratch, j->h, j->w, speckle);
+    fvi_smooth((int64_t[3]){j->h, j->w, 1}, j->relief, scratch, speckle,
+               threads);
     fvi_free(j->ctx, scratch);
     return split(j, j->o.seed);
 }

@@ -100,8 +100,8 @@ static void fill_texture(grid g, const fv_synth *s, float *a, float *scratch)
         for (int64_t x = 0; x < g.width; x++)
             a[y * g.width + x] = (float)fvi_rng_normal(&r);
     }
-    double shrink =
-        fvi_smooth(g.ctx, a, scratch, g.height, g.width, s->diameter / 12);
+    double shrink = fvi_smooth((int64_t[3]){g.height, g.width, 1}, a, scratch,
+                               s->diameter / 12, g.threads);
     for (int64_t i = 0; i < g.height * g.width; i++)
         a[i] = (float)((double)a[i] / shrink);
 }
@@ -182,7 +182,8 @@ static fv_status simulate(fv_ctx *ctx, const fv_synth *s, uint32_t *labels,
     FV_TRY(fvi_nuclei_place(ctx, s, labels, count));
     fill_texture(g, s, light, scratch);
     fill_light(g, s, labels, light);
-    fvi_smooth(ctx, light, scratch, s->height, s->width, s->psf_sigma);
+    fvi_smooth((int64_t[3]){s->height, s->width, 1}, light, scratch,
+               s->psf_sigma, g.threads);
     expose(g, s, light, image);
     return FV_OK;
 }

@@ -117,11 +117,12 @@ fv_status fvi_peaks(fv_ctx *ctx, const fvi_order *o, const float *relief,
 /* Distances that networks answer are in units of so many px. */
 #define FVI_DISTANCE_UNIT 10.0f
 
-/* Gaussian blur of a dense plane in place, mirrored at the edges; `scratch`
- * has its size. Returns the factor by which the standard deviation of white
- * noise shrinks: the sum of squared taps along one axis. */
-double fvi_smooth(const fv_ctx *ctx, float *a, float *scratch, int64_t h,
-                  int64_t w, double sigma);
+/* gaussian.c: Gaussian blur of a dense plane (H,W,C) in place, mirrored at the
+ * edges and without allocation; `scratch` has its size. Returns the factor by
+ * which the standard deviation of white noise shrinks: the sum of squared taps
+ * along one axis. */
+double fvi_smooth(const int64_t dim[3], float *a, float *scratch, double sigma,
+                  int threads);
 
 /* The table of fv_objects_write_csv as text. */
 void fvi_objects_text(fvi_text *t, const fv_objects *o, const double pitch[3]);

@@ -10,7 +10,4 @@
 void fvi_intensity_apply(const fv_augment *a, fvi_rng *r, fv_tensor crop,
                          float *scratch);
 
-/* Gaussian blur of sigma px, cut at 3 sigma, mirrored outside; in place. */
-void fvi_blur(fv_tensor crop, double sigma, float *scratch);
-
 #endif
