@@ -313,8 +313,8 @@ static void learns_disks(const char *target, const char *loss)
     if (strcmp(target, "stars") == 0) { /* 33 maps to learn, without norms */
         o.arch = "stardist";
         o.config = "base=8,depth=2,features=32";
-        o.epochs = 30;
-        o.lr = 2e-3;
+        o.epochs = 20;
+        o.lr = 4e-3;
     }
     if (strcmp(target, "flows") == 0) /* directions are learned slowly */
         o.epochs = 8;
