@@ -48,7 +48,8 @@ typedef struct fv_train_options {
     const char *blind_replace; /* uniform, median                           */
     const char *blind_mask;    /* "1x9": also hidden, against structure     */
     const char *feature_model; /* network of the loss perceptual            */
-    const char *segment_model; /* network whose maps are to stay the same   */
+    const char *segment_model; /* network whose maps are to stay the same, or
+                                  with `labels` to become what these say    */
     double segment_weight;     /* of their difference in the loss           */
     /* classification */
     double label_smoothing;

@@ -86,6 +86,8 @@ fvi_inputs fvi_inputs_at(fvi_inputs in, int64_t i)
                      .weight = fvi_part(in.weight, i)};
     if (in.extra.data)
         at.extra = fvi_part(in.extra, i);
+    if (in.truth.data)
+        at.truth = fvi_part(in.truth, i);
     return at;
 }
 

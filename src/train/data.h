@@ -24,8 +24,9 @@ typedef enum fvi_truth {
 /* One image file and the label or target file that belongs to it. */
 typedef struct fvi_source {
     char *stem, *image;
-    char *labels; /* NULL: there is none */
-    char *field;  /* images of one field stay in one part; NULL: the only one */
+    char *labels;  /* NULL: there is none */
+    char *objects; /* labels beside a target, or NULL */
+    char *field; /* images of one field stay in one part; NULL: the only one */
     int64_t category; /* class number                                         */
     int64_t at;       /* of an idx file: which entry                          */
     fvi_role role;
@@ -63,6 +64,11 @@ fv_status fvi_split(fv_ctx *ctx, const fv_train_options *o, fvi_sources *s);
 fv_status fvi_pairs_of(fv_ctx *ctx, const fvi_sources *s, fvi_role role,
                        int channels, const double percentile[2], fv_pair **out,
                        int64_t *count);
+
+/* Reads `labels` of `image` into out->labels. FV_ESHAPE unless they have the
+ * extents of out->plane. */
+fv_status fvi_pair_labels(fv_ctx *ctx, const char *image, const char *labels,
+                          fv_pair *out);
 
 /* The plane of one image file as recorded, its pitch and whether it is RGB. */
 fv_status fvi_plane_read(fv_ctx *ctx, const char *path, int channels,

@@ -9,7 +9,8 @@ const fv_field fv_train_fields[] = {
     FV_PATH(T, images, NULL, "folder of images"),
     FV_PATH(T, labels, NULL,
             "folder of label images with the same names; without it they are "
-            "NAME_masks or NAME_labels beside the images"),
+            "NAME_masks or NAME_labels beside the images; restore: what "
+            "segment_model is to draw, named as targets"),
     FV_PATH(T, val_images, NULL,
             "folder of validation images; without it a part of the images, "
             "chosen by seed"),
@@ -136,8 +137,8 @@ const fv_field fv_train_fields[] = {
             "perceptual compares; it stays as it is"),
     FV_PATH(T, segment_model, NULL,
             "care: built-in model or .fovea file for segmentation that must "
-            "see in the restored image what it sees in the clean one; it "
-            "stays as it is"),
+            "see in the restored image what it sees in the clean one, or with "
+            "labels what these say; it stays as it is"),
     FV_REAL(T, segment_weight, 1, 0, 1e6, "",
             "of the segmentation model in the loss"),
     FV_REAL(T, label_smoothing, 0, 0, 0.5, "",

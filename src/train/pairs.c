@@ -98,6 +98,19 @@ static fv_status read_labels(fv_ctx *ctx, const char *path, fv_pair *out)
     return data ? FV_OK : FV_ENOMEM;
 }
 
+fv_status fvi_pair_labels(fv_ctx *ctx, const char *image, const char *labels,
+                          fv_pair *out)
+{
+    FV_TRY(read_labels(ctx, labels, out));
+    const int64_t *a = out->plane.dim, *b = out->labels.dim;
+    if (a[0] == b[0] && a[1] == b[1])
+        return FV_OK;
+    return fvi_fail(ctx, FV_ESHAPE,
+                    "%s: the image is %lldx%lld pixels, its labels %lldx%lld",
+                    image, (long long)a[1], (long long)a[0], (long long)b[1],
+                    (long long)b[0]);
+}
+
 static fv_status read_pair(fv_ctx *ctx, const fvi_source *s, int channels,
                            const double percentile[2], fv_pair *out)
 {
@@ -107,15 +120,7 @@ static fv_status read_pair(fv_ctx *ctx, const fvi_source *s, int channels,
     FV_TRY(fvi_plane_read(ctx, s->image, channels, out));
     FV_TRY(
         fv_normalize(ctx, out->plane, percentile[0], percentile[1], out->rgb));
-    FV_TRY(read_labels(ctx, s->labels, out));
-    const int64_t *a = out->plane.dim, *b = out->labels.dim;
-    if (a[0] != b[0] || a[1] != b[1])
-        return fvi_fail(ctx, FV_ESHAPE,
-                        "%s: the image is %lldx%lld pixels, its labels "
-                        "%lldx%lld",
-                        s->image, (long long)a[1], (long long)a[0],
-                        (long long)b[1], (long long)b[0]);
-    return FV_OK;
+    return fvi_pair_labels(ctx, s->image, s->labels, out);
 }
 
 fv_status fvi_pairs_of(fv_ctx *ctx, const fvi_sources *s, fvi_role role,

@@ -113,11 +113,13 @@ void fvi_restore_end(fvi_run *r)
 
 /* ---- filling ---- */
 
-/* The same place of image and truth; then the spots. */
-static void fill(const own *w, const fvi_warp *warp, fv_tensor plane,
-                 fv_tensor truth, fvi_rng *r, fvi_inputs at)
+/* The same place of image, labels (those that there are, into `labels`) and
+ * truth; then the spots. */
+static void fill(const own *w, const fvi_warp *warp, const fv_pair *p,
+                 fv_tensor truth, fv_tensor labels, fvi_rng *r, fvi_inputs at)
 {
-    fvi_warp_apply(warp, plane, none, at.image, none, NULL);
+    fvi_warp_apply(warp, p->plane, p->labels, at.image,
+                   p->labels.data ? labels : none, NULL);
     fvi_warp_apply(warp, truth, none, at.target, none, NULL);
     if (w->blind)
         fvi_blind_spots(&w->spots, r, at.target, at.image, at.weight);
@@ -132,7 +134,8 @@ void fvi_restore_crop(const fvi_batch *b, const fv_pair *p, int64_t epoch,
     const own *w = b->own;
     int64_t which = p->shots > 1 ? fvi_rng_below(&r, p->shots - 1) : 0;
     fvi_inputs at = fvi_inputs_at(in, i);
-    fill(w, &warp, p->plane, truth_of(b->pairs, p, which), &r, at);
+    fill(w, &warp, p, truth_of(b->pairs, p, which), fvi_segment_labels(b, i),
+         &r, at);
     put_seen(w->seen[0], p - b->pairs, at.extra);
 }
 
@@ -145,11 +148,12 @@ fv_status fvi_restore_cut(fvi_run *r, const fvi_window_at *a, int64_t i,
                               (uint64_t)(a - r->window));
     fvi_inputs at = fvi_inputs_at(in, i);
     const own *w = r->batch.own;
-    fill(w, &warp, p->plane, truth_of(r->val, p, 0), &rng, at);
+    fill(w, &warp, p, truth_of(r->val, p, 0), fvi_segment_labels(&r->batch, i),
+         &rng, at);
     put_seen(w->seen[1], a->pair, at.extra);
     fvi_weigh_inside(p->plane.dim, a, at.weight);
     fvi_share_equally(p->plane.dim, at.weight);
-    return FV_OK;
+    return fvi_restore_truth(r, i, in);
 }
 
 /* ---- validation ---- */

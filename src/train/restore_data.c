@@ -43,6 +43,7 @@ static fv_status find_channels(fvi_run *r)
 fv_status fvi_restore_find(fvi_run *r)
 {
     FV_TRY(fvi_find_pairs(r, kind_of(r), r->o.targets, r->o.val_targets));
+    FV_TRY(fvi_restore_find_labels(r));
     return find_channels(r);
 }
 
@@ -73,7 +74,10 @@ static fv_status read_pair(fvi_run *r, const fvi_source *s, fv_pair *out)
     if (!out->name)
         return FV_ENOMEM;
     FV_TRY(fvi_plane_read(r->ctx, s->image, r->o.channels, out));
-    return s->labels ? read_target(r, s, out) : FV_OK;
+    if (s->labels)
+        FV_TRY(read_target(r, s, out));
+    return s->objects ? fvi_pair_labels(r->ctx, s->image, s->objects, out)
+                      : FV_OK;
 }
 
 static fv_status read_role(fvi_run *r, const fvi_sources *s, fvi_role role,

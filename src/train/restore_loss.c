@@ -178,7 +178,13 @@ static fv_status check_features(fvi_run *r)
 static fv_status check_segmentation(fvi_run *r)
 {
     if (!r->o.segment_model)
-        return FV_OK;
+        return r->o.labels ? fvi_fail(r->ctx, FV_EINVAL,
+                                      "labels: of a restoration go with a "
+                                      "segment_model that is to draw them")
+                           : FV_OK;
+    if (r->o.labels && r->o.val_images && !r->o.val_labels)
+        return fvi_fail(r->ctx, FV_EINVAL,
+                        "val_labels: no folder was given for val_images");
     if (strcmp(r->o.method, "care") != 0)
         return fvi_fail(r->ctx, FV_EINVAL,
                         "segment_model: compares with clean images, as method "
@@ -231,11 +237,17 @@ static fv_val in_range(fv_graph *g, const fvi_net *n, fv_val x)
     return fv_add_channels(g, fv_multiply(g, x, gain), offset);
 }
 
+/* Against labels it is the loss that the segmentation was trained with. */
 static fv_val segmentation_loss(const fvi_run *r, fvi_net *n, fv_val x)
 {
     fv_graph *g = n->graph;
     const fv_model *m = r->segment_model;
     fv_val a = fvi_model_borrow(g, m, in_range(g, n, x));
+    if (n->truth.id) {
+        const fvi_net judge = {
+            .graph = g, .answer = a, .target = n->truth, .weight = n->weight};
+        return fvi_segment_loss(&judge, m->target, false);
+    }
     fv_val b = fvi_model_borrow(g, m, in_range(g, n, n->target));
     return fv_loss_mse(g, meaning(g, m->target, a), meaning(g, m->target, b),
                        (fv_val){0});
@@ -266,6 +278,9 @@ fv_status fvi_restore_loss(fvi_run *r, fvi_net *n)
     if (!r->segment_model)
         return FV_OK;
     n->extra = fv_input(g, "segment_range", 2, (int64_t[]){-1, 2 * C});
+    int T = fv_target_truth_channels(r->segment_model->target);
+    if (r->o.labels)
+        n->truth = fv_input(g, "truth", 4, (int64_t[]){-1, -1, -1, T});
     fv_val other = segmentation_loss(r, n, x);
     n->loss =
         fv_add(g, n->loss, fv_scale(g, other, (float)r->o.segment_weight));

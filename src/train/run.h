@@ -19,7 +19,7 @@ typedef struct fvi_task fvi_task; /* task.h */
 typedef struct fvi_net {
     fv_graph *graph;
     fv_val image, answer, target, weight, loss;
-    fv_val extra; /* one more input of the task, or {0} */
+    fv_val extra, truth; /* more inputs of the task, or {0} */
 } fvi_net;
 
 /* net.c: the network of r->model and the loss of the task. */
@@ -39,9 +39,10 @@ typedef struct fvi_batch {
     void *own;         /* of the task: begin makes it, end frees it */
 } fvi_batch;
 
-/* The inputs of a plan to fill; `extra` has no data unless the net has it. */
+/* The inputs of a plan to fill; `extra` and `truth` have no data unless the net
+ * has them. */
 typedef struct fvi_inputs {
-    fv_tensor image, target, weight, extra;
+    fv_tensor image, target, weight, extra, truth;
 } fvi_inputs;
 /* Those of a plan of r->net. */
 fvi_inputs fvi_inputs_of(const fvi_run *r, fv_plan *p);

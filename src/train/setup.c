@@ -79,9 +79,10 @@ static fv_tensor input_shape(const fvi_run *r, fv_val v)
 
 static fv_status make_plan(fvi_run *r)
 {
-    fv_tensor in[4] = {
+    fv_tensor in[5] = {
         input_shape(r, r->net.image), input_shape(r, r->net.target),
-        input_shape(r, r->net.weight), input_shape(r, r->net.extra)};
+        input_shape(r, r->net.weight), input_shape(r, r->net.extra),
+        input_shape(r, r->net.truth)};
     const char *precision = r->o.precision;
     fv_plan_options how = {
         .mode = FV_TRAIN,
@@ -99,7 +100,8 @@ fvi_inputs fvi_inputs_of(const fvi_run *r, fv_plan *p)
     return (fvi_inputs){.image = fv_plan_at(p, r->net.image),
                         .target = fv_plan_at(p, r->net.target),
                         .weight = fv_plan_at(p, r->net.weight),
-                        .extra = fv_plan_at(p, r->net.extra)};
+                        .extra = fv_plan_at(p, r->net.extra),
+                        .truth = fv_plan_at(p, r->net.truth)};
 }
 
 /* ---- rules ---- */

@@ -233,6 +233,7 @@ void fvi_sources_free(fv_ctx *ctx, fvi_sources *s)
         fvi_free(ctx, s->item[i].stem);
         fvi_free(ctx, s->item[i].image);
         fvi_free(ctx, s->item[i].labels);
+        fvi_free(ctx, s->item[i].objects);
         fvi_free(ctx, s->item[i].field);
     }
     fvi_free(ctx, s->item);

@@ -154,6 +154,10 @@ fv_status fvi_restore_check_loss(fvi_run *r);
 bool fvi_restore_loss_has(const fvi_run *r, const char *name);
 /* n->loss of n->answer, n->target and n->weight, which are there. */
 fv_status fvi_restore_loss(fvi_run *r, fvi_net *n);
+/* restore_labels.c: of the option labels, if it is given: paths into the
+ * sources (FV_EINVAL: one is missing); the truth of slot `i`. */
+fv_status fvi_restore_find_labels(fvi_run *r);
+fv_status fvi_restore_truth(fvi_run *r, int64_t i, fvi_inputs in);
 /* restore_batch.c */
 fv_status fvi_restore_begin(fvi_run *r);
 void fvi_restore_end(fvi_run *r);
@@ -177,5 +181,7 @@ fv_status fvi_segment_fill(fvi_run *r, int64_t i, fvi_inputs in);
 fv_status fvi_segment_cut(fvi_run *r, const fvi_window_at *at, int64_t i,
                           fvi_inputs in);
 fv_tensor fvi_segment_labels(const fvi_batch *b, int64_t i);
+/* task_segment.c: how far n->answer is from n->target, with n->weight. */
+fv_val fvi_segment_loss(const fvi_net *n, fv_target t, bool dice);
 
 #endif

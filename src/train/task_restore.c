@@ -173,6 +173,7 @@ const fvi_task fvi_task_restore = {
     .begin = fvi_restore_begin,
     .end = fvi_restore_end,
     .crop = fvi_restore_crop,
+    .truth = fvi_restore_truth,
     .cut = fvi_restore_cut,
     .add = fvi_restore_add,
     .total = total,

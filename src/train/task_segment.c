@@ -119,8 +119,9 @@ static fv_val shape_loss(fv_graph *g, const fvi_net *n)
         fv_loss_mse(g, shape, truth, fv_multiply(g, n->weight, inside)));
 }
 
-static fv_val loss_of(fv_graph *g, const fvi_net *n, fv_target t, bool dice)
+fv_val fvi_segment_loss(const fvi_net *n, fv_target t, bool dice)
 {
+    fv_graph *g = n->graph;
     if (t == FV_TARGET_BOUNDARY)
         return fv_loss_cross_entropy(g, n->answer, n->target, n->weight, NULL);
     if (t == FV_TARGET_DISTANCE)
@@ -153,7 +154,7 @@ static fv_status loss(fvi_run *r, fvi_net *n)
     int64_t one[] = {-1, -1, -1, 1};
     n->target = fv_input(n->graph, "target", 4, truth);
     n->weight = fv_input(n->graph, "weight", 4, one);
-    n->loss = loss_of(n->graph, n, target, dice);
+    n->loss = fvi_segment_loss(n, target, dice);
     return FV_OK;
 }
 

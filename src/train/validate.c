@@ -26,7 +26,8 @@ static fv_status validate_batch(fvi_run *r, fv_plan *p, int64_t first,
 static fv_status validate_all(fvi_run *r, sums *t)
 {
     fv_plan *p;
-    fv_tensor in[4] = {r->in.image, r->in.target, r->in.weight, r->in.extra};
+    fv_tensor in[5] = {r->in.image, r->in.target, r->in.weight, r->in.extra,
+                       r->in.truth};
     fv_plan_options how = {.mode = FV_INFER, .backend = r->o.backend};
     FV_TRY(fv_plan_new(r->ctx, r->net.graph, in, how, r->w, NULL, &p));
     fv_status status = FV_OK;

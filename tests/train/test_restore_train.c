@@ -3,7 +3,7 @@
 #include "train_test.h"
 
 #include "fovea/score.h"
-#include "train/data.h"
+#include "train/task.h"
 
 enum { LARGE = 64 };
 
@@ -172,6 +172,69 @@ static void sums_of_losses_take_noise_away(void **state)
             fail_msg("%s: %.2f dB gained", sums[i], db);
         place_free(&p);
     }
+}
+
+/* Labels of what is bright on the clean image of each field. */
+static void write_objects(const char *folder, int fields)
+{
+    assert_ok(fvi_make_folder(ctx, folder));
+    for (int i = 0; i < fields; i++) {
+        char name[32];
+        fv_image *clean = field((uint64_t)i, 0);
+        const float *x = clean->pixels.data;
+        fv_tensor labels = labels_of(LARGE, LARGE);
+        for (int64_t k = 0; k < LARGE * LARGE; k++)
+            ((uint32_t *)labels.data)[k] = x[k] > 200;
+        snprintf(name, sizeof name, "f%d.tif", i);
+        write_labels(folder, name, labels);
+        free(labels.data);
+        fv_image_free(ctx, clean);
+    }
+}
+
+static double first_loss, last_loss;
+
+static void keep_losses(void *user, const fv_train_progress *p)
+{
+    (void)user;
+    if (p->end_of_epoch)
+        *(p->epoch == 1 ? &first_loss : &last_loss) = p->val_loss;
+}
+
+/* The loss is almost only that of the segmentation, of which the graph has no
+ * parameter to change. */
+static void labels_are_an_aim(void **state)
+{
+    (void)state;
+    place p = place_new();
+    char path[512], objects[512];
+    join(objects, p.root, "objects");
+    write_fields(&p, 10, 2);
+    write_objects(objects, 10);
+    write_model(&p, "segment", path);
+    fv_train_options o = restore_options(&p, "care");
+    o.labels = objects;
+    o.segment_model = path;
+    o.loss = "0.001*mae";
+    o.steps = 30;
+    fvi_run r = {.ctx = ctx, .folder = p.run};
+    assert_ok(fvi_run_open(&r, &o));
+    assert_true(r.net.truth.id);
+    assert_int_equal(fv_param_count(r.net.graph, 0),
+                     fv_param_count(r.model->graph, 0));
+    fvi_run_close(&r);
+    assert_ok(fv_train(ctx, &o, p.run, keep_losses, NULL));
+    if (!(last_loss < 0.9 * first_loss))
+        fail_msg("the loss was %g, then %g", first_loss, last_loss);
+    o.segment_model = NULL;
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL,
+                 "go with a segment_model");
+    o.segment_model = path;
+    o.labels = p.run;
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL,
+                 "no labels of its name");
+    empty_folder(objects);
+    place_free(&p);
 }
 
 /* Clean targets of two channels, 2 x + 50 and 1000 - x, for each image. */
@@ -392,6 +455,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_method_takes_noise_away),
         cmocka_unit_test(sums_of_losses_take_noise_away),
+        cmocka_unit_test(labels_are_an_aim),
         cmocka_unit_test(other_channels_are_learned),
         cmocka_unit_test(sums_that_make_no_sense_are_refused),
         cmocka_unit_test(stopped_runs_end_with_the_same_bits),
