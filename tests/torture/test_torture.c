@@ -282,6 +282,16 @@ static void refused_memory_in_other_training(void **state)
                 "--epochs 1 --steps 2 --batch 1 --crop 32 --val-fraction 0.25 "
                 "--test-fraction 0 --threads 1 -q",
                 false);
+    refuse_each("fovea train --task restore --images field/images --targets "
+                "field/images --labels field/labels --segment-model tiny.fovea "
+                "-o out --config base=2,depth=1 --epochs 1 --steps 2 --batch 1 "
+                "--crop 32 --val-fraction 0.25 --test-fraction 0 --threads 1 "
+                "-q",
+                false);
+    refuse_each("fovea train --task embed --images k --val-images k -o out "
+                "--config base=2,depth=1,bottleneck=3 --epochs 1 --steps 2 "
+                "--batch 1 --crop 32 --threads 1 -q",
+                false);
     refuse_each("fovea train --task classify --images k --val-images k -o out "
                 "--config base=2,depth=1 --epochs 1 --steps 2 --batch 1 "
                 "--crop 32 --threads 1 -q",
