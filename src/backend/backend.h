@@ -25,12 +25,31 @@ typedef struct fvi_problem {
     bool half; /* factors of products may be rounded to bf16                */
 } fvi_problem;
 
+/*
+ * A value that only products of bf16 numbers read may lie between steps as they
+ * take it, "tiled": rounded, [row/32][channel/32][row][channel], where rows are
+ * all axes but the last, and zero where the last blocks are not full.
+ */
+enum { FVI_TILED = 32 };
+#define FVI_TILED_X(i) (1u << (i))
+#define FVI_TILED_Y    (1u << 8)
+
+static inline size_t fvi_tiled_bytes(fv_tensor shape)
+{
+    const size_t C = (size_t)shape.dim[shape.ndim - 1];
+    const size_t rows = C ? (size_t)fv_count(shape) / C : 0;
+    const size_t down = (rows + FVI_TILED - 1) / FVI_TILED;
+    const size_t across = (C + FVI_TILED - 1) / FVI_TILED;
+    return down * across * FVI_TILED * FVI_TILED * 2;
+}
+
 /* Bytes a kernel wants. keep lives from forward to backward, scratch during
  * one call; both come 64-byte aligned and uninitialised. packed is what the
  * kernel's own copies of fixed inputs take. */
 typedef struct fvi_need {
     size_t keep, scratch, packed;
     bool half;      /* factors are rounded to bf16, as the problem allows */
+    unsigned tiled; /* FVI_TILED_*: which tensors it can take so, as well   */
     char full[120]; /* why they are not, where that would be faster; or ""  */
 } fvi_need;
 
@@ -43,6 +62,7 @@ typedef struct fvi_call {
     unsigned fresh;      /* backward: bit i: dx[i] holds no number yet: write
                             instead of adding. Only for kernels with `fresh`
                             set; for the others the planner zeroes dx first  */
+    unsigned tiled;      /* FVI_TILED_*: which tensors are                    */
     void *keep, *scratch;
     uint64_t seed, step, node; /* of the random stream (dropout)              */
 } fvi_call;

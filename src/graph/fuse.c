@@ -1,7 +1,8 @@
 /*
  * Fusion: where a kernel can do the next operation on its way, the two become
  * one step. Inference folds batch norm into the convolution before it, and a
- * rectifier into what it rectifies; training joins batch norm and ReLU.
+ * rectifier into what it rectifies; training joins batch norm and ReLU. With
+ * products of bf16 numbers a linear layer takes GELU and a sum along, too.
  */
 #include "graph/plan_internal.h"
 
@@ -37,10 +38,10 @@ static void set_act(fvi_step *s, fvi_act act, float slope)
     }
 }
 
-/* The step whose result only `s` reads, or NULL. */
-static fvi_step *sole_source(fv_plan *p, const fvi_step *s)
+/* The step whose result only `s` reads, as input i, or NULL. */
+static fvi_step *sole_source(fv_plan *p, const fvi_step *s, int i)
 {
-    int32_t id = s->x[0];
+    int32_t id = s->x[i];
     const fvi_value *v = &p->value[id - 1];
     if (v->root != id || v->readers != 1 || v->output)
         return NULL;
@@ -108,14 +109,51 @@ static void absorb(fvi_step *earlier, fvi_step *later)
     later->nx = 0; /* swept away below */
 }
 
+static bool adds(const fvi_step *s)
+{
+    return s->op == FVI_OP_linear && ((const fvi_linear *)s->attr)->added;
+}
+
+/* A value is there before step t begins. */
+static bool is_before(const fv_plan *p, int32_t id, const fvi_step *t)
+{
+    const int32_t root = p->value[id - 1].root;
+    for (const fvi_step *q = t; q < p->step + p->steps; q++)
+        if (q->nx && q->value == root)
+            return false;
+    return true;
+}
+
+/* A linear layer adds what was there before, where bf16 makes its kernel an own
+ * one. */
+static void try_add(fv_plan *p, fvi_step *s)
+{
+    for (int i = 0; i < 2; i++) {
+        fvi_step *t = sole_source(p, s, i);
+        if (!t || t->op != FVI_OP_linear || adds(t) ||
+            !is_before(p, s->x[1 - i], t))
+            continue;
+        t->x[t->nx] = s->x[1 - i];
+        t->in[t->nx++] = s->in[1 - i];
+        ((fvi_linear *)t->attr)->added = true;
+        absorb(t, s);
+        return;
+    }
+}
+
 static fv_status try_fuse(fv_plan *p, fvi_step *s)
 {
     bool infer = p->o.mode == FV_INFER;
-    fvi_step *t = sole_source(p, s);
+    bool half = infer && p->o.precision == FV_BF16;
+    fvi_step *t = sole_source(p, s, 0);
+    if (half && s->op == FVI_OP_add) {
+        try_add(p, s);
+        return FV_OK;
+    }
     if (!t)
         return FV_OK;
     bool free_act = (has_weights(t->op) || t->op == FVI_OP_batch_norm) &&
-                    act_of(t) == FVI_ACT_NONE;
+                    act_of(t) == FVI_ACT_NONE && !adds(t);
     if (s->op == FVI_OP_batch_norm && infer && has_weights(t->op) && free_act &&
         !t->folded[1]) {
         FV_TRY(fold_batch_norm(p, t, s));
@@ -127,6 +165,10 @@ static fv_status try_fuse(fv_plan *p, fvi_step *s)
     } else if (s->op == FVI_OP_leaky_relu && free_act && infer &&
                has_weights(t->op)) {
         set_act(t, FVI_ACT_LEAKY, ((const fvi_number *)s->attr)->value);
+        absorb(t, s);
+    } else if (s->op == FVI_OP_gelu && free_act && half &&
+               t->op == FVI_OP_linear) {
+        set_act(t, FVI_ACT_GELU, 0);
         absorb(t, s);
     }
     return FV_OK;

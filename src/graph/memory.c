@@ -29,7 +29,8 @@ static void value_lives(fv_plan *p, int32_t id)
 {
     const fvi_node *n = fvi_node_at(p->graph, id);
     fvi_value *v = &p->value[id - 1];
-    size_t bytes = (size_t)fv_count(v->shape) * p->number;
+    size_t bytes = v->tiled ? fvi_tiled_bytes(v->shape)
+                            : (size_t)fv_count(v->shape) * p->number;
     int end = 2 * p->steps;
     v->forward = v->backward =
         (fvi_block){.size = round_up(bytes), .first = 0, .last = -1};

@@ -136,6 +136,7 @@ static fv_status build(fv_plan *p, const fv_tensor input[])
     mark_gradients(p);
     FV_TRY(fvi_fuse(p));
     FV_TRY(fvi_select(p));
+    fvi_tile(p);
     return fvi_place(p);
 }
 

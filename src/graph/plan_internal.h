@@ -22,6 +22,7 @@ typedef struct fvi_value {
     bool output;
     bool wants_grad;
     bool has_grad;     /* while running backward */
+    bool tiled;        /* lies in tiles of bf16 numbers (backend.h) */
     int readers;       /* steps that read it */
     void *data, *grad; /* of a parameter: in the caller's vectors */
     fvi_block forward, backward;
@@ -43,8 +44,9 @@ typedef struct fvi_step {
     unsigned want, fixed;
     fvi_block keep;
     size_t scratch;
-    bool half;  /* products of bf16 numbers         */
-    bool alone; /* too little for more than a thread */
+    bool half;      /* products of bf16 numbers */
+    bool alone;     /* too little for more than one thread */
+    unsigned tiled; /* what the kernel can take and leave in tiles */
 } fvi_step;
 
 struct fv_plan {
@@ -71,6 +73,9 @@ static inline fvi_value *fvi_root(const fv_plan *p, int32_t id)
 fv_status fvi_fuse(fv_plan *p);
 /* select.c: gives every step a kernel. */
 fv_status fvi_select(fv_plan *p);
+/* tiles.c: which values lie in tiles. */
+void fvi_tile(fv_plan *p);
+unsigned fvi_tiled_of(const fv_plan *p, const fvi_step *s);
 /* memory.c: gives every block its place in the arena. */
 fv_status fvi_place(fv_plan *p);
 

@@ -66,6 +66,7 @@ fv_status fv_plan_run(fv_ctx *ctx, fv_plan *p)
         call.x = x;
         call.y = forward_tensor(p, s->value);
         set_threads(ctx, s);
+        call.tiled = fvi_tiled_of(p, s);
         s->kernel->forward(s->state, &call);
     }
     set_threads(ctx, NULL);

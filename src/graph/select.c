@@ -60,6 +60,7 @@ static fv_status ask(fv_plan *p, fvi_step *s, const fvi_backend *b)
     s->keep.size = need.keep;
     s->scratch = need.scratch;
     s->half = need.half;
+    s->tiled = need.tiled;
     p->packed += need.packed;
     return status;
 }

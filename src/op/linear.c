@@ -2,7 +2,7 @@
 #include "base/base.h"
 #include "op/op.h"
 
-static fv_status check_weight(fv_ctx *ctx, int64_t C, int64_t K, int nx,
+static fv_status check_weight(fv_ctx *ctx, int64_t C, int64_t K, bool bias,
                               const fv_tensor x[])
 {
     if (x[1].ndim != 2 || x[1].dim[0] != C || x[1].dim[1] != K) {
@@ -14,7 +14,7 @@ static fv_status check_weight(fv_ctx *ctx, int64_t C, int64_t K, int nx,
                         text, (long long)C, (long long)K, (long long)C,
                         (long long)K);
     }
-    if (nx > 2 && (x[2].ndim != 1 || x[2].dim[0] != K)) {
+    if (bias && (x[2].ndim != 1 || x[2].dim[0] != K)) {
         char text[128];
         fv_describe(x[2], text, sizeof text);
         return fvi_fail(ctx, FV_ESHAPE, "bias is %s; expected [%lld]", text,
@@ -36,7 +36,8 @@ static fv_status infer(fv_ctx *ctx, const void *attr, int nx,
                         "%lld output channels; expected 1 or more",
                         (long long)o->channels);
     int last = x[0].ndim - 1;
-    FV_TRY(check_weight(ctx, x[0].dim[last], o->channels, nx, x));
+    FV_TRY(
+        check_weight(ctx, x[0].dim[last], o->channels, nx - o->added > 2, x));
     int64_t dim[FV_MAX_DIM] = {0};
     for (int a = 0; a < last; a++)
         dim[a] = x[0].dim[a];

@@ -81,7 +81,12 @@ enum { FVI_MAX_INPUTS = 5, FVI_MAX_CLASSES = 64 };
 
 /* ---- attributes: one struct per family, copied by the graph ---- */
 
-typedef enum fvi_act { FVI_ACT_NONE, FVI_ACT_RELU, FVI_ACT_LEAKY } fvi_act;
+typedef enum fvi_act {
+    FVI_ACT_NONE,
+    FVI_ACT_RELU,
+    FVI_ACT_LEAKY,
+    FVI_ACT_GELU /* linear only */
+} fvi_act;
 
 /* conv, conv_transposed, max_pool, avg_pool, blur_pool. Spatial axes are
  * counted from the innermost: a rank below 3 has extent 1 and kernel 1 along
@@ -100,6 +105,7 @@ typedef struct fvi_linear {
     int64_t channels;
     fvi_act act; /* as in fvi_window */
     float slope;
+    bool added; /* the last input is added to f(y); set by the planner */
 } fvi_linear;
 
 typedef struct fvi_norm {
@@ -158,6 +164,7 @@ typedef struct fvi_box {
 /*
  * Inputs x[0..nx) in this order, parameters last:
  *   linear, conv, conv_transposed   x, weight, bias (bias optional)
+ *   linear with `added`             the same, then as many numbers as y
  *   batch_norm                      x, scale, shift, mean, var
  *   layer_norm, group_norm          x, scale, shift
  *   rms_norm                        x, scale

@@ -69,10 +69,11 @@ static bool keeps_integers(const checkop_problem *p)
         memcpy(&o, p->attr, sizeof o);
         return o.how == FV_NEAREST;
     }
-    return !p->fused && (p->family == CHECKOP_BILINEAR || p->op == FVI_OP_add ||
-                         p->op == FVI_OP_concat || p->op == FVI_OP_slice ||
-                         p->op == FVI_OP_reshape || p->op == FVI_OP_max_pool ||
-                         p->op == FVI_OP_relu);
+    return !p->fused && !p->tiled &&
+           (p->family == CHECKOP_BILINEAR || p->op == FVI_OP_add ||
+            p->op == FVI_OP_concat || p->op == FVI_OP_slice ||
+            p->op == FVI_OP_reshape || p->op == FVI_OP_max_pool ||
+            p->op == FVI_OP_relu);
 }
 
 /* Ties among equals make this the test of who wins in a max pool. */

@@ -26,6 +26,8 @@
  *
  *   smooth=0.1   label smoothing          bf16       products of bf16 numbers,
  *                                                  as which factors are drawn
+ *   gelu         fused, of linear         added      to y, also fused
+ *   tiled        inputs and y lie in tiles where a kernel can (backend.h)
  *
  * In local_response_norm k is the size and value is alpha; in laplace c counts
  * the channels of the target; in ssim f is the number of scales.
@@ -67,7 +69,7 @@ typedef struct checkop_problem {
     fv_tensor x[FVI_MAX_INPUTS], y; /* shapes */
     checkop_domain domain[FVI_MAX_INPUTS];
     unsigned want; /* inputs with a gradient      */
-    bool train, fused, half;
+    bool train, fused, half, tiled;
 } checkop_problem;
 
 /* FV_EINVAL names the word that is wrong. */

@@ -17,7 +17,7 @@ typedef struct spec { /* a problem string, read */
     fvi_act act;
     fv_resample how;
     bool no_bias, infer, weighted, classes, axes, relative, joined, spread;
-    bool half, frozen;
+    bool half, frozen, added, tiled;
 } spec;
 
 /* "3x4x5" -> {3, 4, 5}; how many, or -1. */
@@ -70,12 +70,15 @@ static bool read_flag(const char *word, spec *s)
                  {"weighted", &s->weighted}, {"classes", &s->classes},
                  {"axes", &s->axes},         {"relative", &s->relative},
                  {"joined", &s->joined},     {"spread", &s->spread},
-                 {"bf16", &s->half},         {"frozen", &s->frozen}};
+                 {"bf16", &s->half},         {"frozen", &s->frozen},
+                 {"added", &s->added},       {"tiled", &s->tiled}};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         if (strcmp(word, flags[i].name) == 0)
             return *flags[i].flag = true;
     if (strcmp(word, "relu") == 0)
         return s->act = FVI_ACT_RELU, true;
+    if (strcmp(word, "gelu") == 0)
+        return s->act = FVI_ACT_GELU, true;
     if (strcmp(word, "nearest") == 0)
         return s->how = FV_NEAREST, true;
     if (strcmp(word, "bilinear") == 0)
@@ -126,7 +129,7 @@ static bool read_word(const char *word, spec *s)
     case 'k':
         return read_axes(word + 1, s->rank, s->kernel);
     case 't':
-        if (word[1] == 'o' || word[1] == 'a')
+        if (word[1] == 'o' || word[1] == 'a' || word[1] == 'i')
             break;
         return read_axes(word + 1, s->rank, s->stride);
     case 'd':
@@ -237,13 +240,15 @@ static void build_window(checkop_problem *p, const spec *s, bool weights)
 
 static void build_linear(checkop_problem *p, const spec *s)
 {
-    fvi_linear o = {s->k_out, s->act, s->slope};
+    fvi_linear o = {s->k_out, s->act, s->slope, s->added};
     memcpy(p->attr, &o, sizeof o);
     p->family = CHECKOP_BILINEAR;
     add(p, activation(s, s->c), CHECKOP_SIGNED, true);
     add(p, shape(2, (int64_t[]){s->c, s->k_out}), CHECKOP_SIGNED, true);
     if (!s->no_bias)
         add_vector(p, s->k_out, CHECKOP_SIGNED, true);
+    if (s->added)
+        add(p, activation(s, s->k_out), CHECKOP_SIGNED, false);
 }
 
 static void build_norm(checkop_problem *p, const spec *s)
@@ -526,7 +531,9 @@ fv_status checkop_parse(fv_ctx *ctx, const char *text, checkop_problem *p)
     build(p, &s);
     p->fused = s.act != FVI_ACT_NONE;
     p->half = s.half;
-    p->train = !s.infer && !(p->fused && p->family == CHECKOP_BILINEAR);
+    p->tiled = s.tiled;
+    p->train =
+        !s.infer && !s.added && !(p->fused && p->family == CHECKOP_BILINEAR);
     for (int i = 0; i < p->nx; i++)
         if (p->x[i].ndim < 0)
             return fvi_fail(ctx, FV_EINVAL, "%s: too big", text);

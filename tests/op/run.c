@@ -21,6 +21,7 @@ struct checkop_node {
     checkop_subject s;
     checkop_how how;
     void *state;
+    unsigned tiled; /* FVI_TILED_* */
     buffer x[FVI_MAX_INPUTS], dx[FVI_MAX_INPUTS], y, dy, keep, scratch;
     fv_tensor in[FVI_MAX_INPUTS], back[FVI_MAX_INPUTS], grad[FVI_MAX_INPUTS];
     fv_tensor out;
@@ -82,6 +83,66 @@ static double *get(fv_ctx *ctx, buffer b, fv_dtype type)
     return to;
 }
 
+/* ---- tiles (backend.h) ---- */
+
+/* Where number i of a tensor lies. */
+static int64_t tiled_at(fv_tensor shape, int64_t i)
+{
+    const int64_t C = shape.dim[shape.ndim - 1], row = i / C, c = i % C;
+    const int64_t across = (C + FVI_TILED - 1) / FVI_TILED;
+    return ((row / FVI_TILED * across + c / FVI_TILED) * FVI_TILED +
+            row % FVI_TILED) *
+               FVI_TILED +
+           c % FVI_TILED;
+}
+
+/* The nearest bf16 number, ties to even. */
+static uint16_t bits_of(double v)
+{
+    float f = (float)v;
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    return (uint16_t)((bits + 0x7FFFU + (bits >> 16 & 1U)) >> 16);
+}
+
+static void put_tiles(buffer b, fv_tensor shape, const double *from)
+{
+    memset(inside(b), 0, b.bytes);
+    for (int64_t i = 0; i < fv_count(shape); i++)
+        ((uint16_t *)inside(b))[tiled_at(shape, i)] = bits_of(from[i]);
+}
+
+static double *get_tiles(fv_ctx *ctx, buffer b, fv_tensor shape)
+{
+    double *to = checkop_numbers(ctx, fv_count(shape));
+    for (int64_t i = 0; i < fv_count(shape); i++) {
+        uint32_t bits = ((uint16_t *)inside(b))[tiled_at(shape, i)];
+        float f;
+        bits <<= 16;
+        memcpy(&f, &bits, sizeof f);
+        to[i] = (double)f;
+    }
+    return to;
+}
+
+/* Numbers that fill the last blocks must be zero. */
+static bool filled_with_zeros(buffer b, fv_tensor shape)
+{
+    const size_t count = b.bytes / sizeof(uint16_t);
+    size_t zeros = 0, others = 0;
+    for (size_t i = 0; i < count; i++)
+        zeros += !((uint16_t *)inside(b))[i];
+    for (int64_t i = 0; i < fv_count(shape); i++)
+        others += !((uint16_t *)inside(b))[tiled_at(shape, i)];
+    return zeros - others == count - (size_t)fv_count(shape);
+}
+
+static double *get_either(fv_ctx *ctx, buffer b, fv_tensor shape, fv_dtype type,
+                          bool tiled)
+{
+    return tiled ? get_tiles(ctx, b, shape) : get(ctx, b, type);
+}
+
 static fv_tensor view(buffer b, fv_tensor shape, fv_dtype type)
 {
     return fv_dense(inside(b), type, shape.ndim, shape.dim);
@@ -95,8 +156,12 @@ static void fill_buffers(checkop_node *n, const checkop_data *d)
     unsigned keep = fvi_ops[p->op]->keep;
     for (int i = 0; i < p->nx; i++) {
         size_t bytes = (size_t)fv_count(p->x[i]) * size;
-        n->x[i] = buffer_new(n->ctx, bytes);
-        put(n->x[i], type, d->x[i]);
+        const bool tiled = n->tiled & FVI_TILED_X(i);
+        n->x[i] = buffer_new(n->ctx, tiled ? fvi_tiled_bytes(p->x[i]) : bytes);
+        if (tiled)
+            put_tiles(n->x[i], p->x[i], d->x[i]);
+        else
+            put(n->x[i], type, d->x[i]);
         n->in[i] = n->back[i] = view(n->x[i], p->x[i], type);
         n->grad[i] = view((buffer){0}, p->x[i], type);
         if (!(keep & FVI_KEEP_X(i)))
@@ -108,7 +173,9 @@ static void fill_buffers(checkop_node *n, const checkop_data *d)
             memset(inside(n->dx[i]), 0, bytes);
         n->grad[i] = view(n->dx[i], p->x[i], type);
     }
-    n->y = buffer_new(n->ctx, (size_t)fv_count(p->y) * size);
+    n->y = buffer_new(n->ctx, n->tiled & FVI_TILED_Y
+                                  ? fvi_tiled_bytes(p->y)
+                                  : (size_t)fv_count(p->y) * size);
     n->dy = buffer_new(n->ctx, (size_t)fv_count(p->y) * size);
     put(n->dy, type, d->dy);
     n->out = view(n->y, p->y, type);
@@ -141,10 +208,14 @@ fv_status checkop_open(fv_ctx *ctx, const checkop_problem *p,
                            .half = p->half};
     fvi_need need = {0};
     fv_status status = s->kernel->prepare(ctx, &problem, &need, &n->state);
-    if (status == FV_OK && p->half && !need.half && s->dtype == FV_F32) {
+    if (p->tiled && s->dtype == FV_F32)
+        n->tiled = need.tiled;
+    const bool takes = p->tiled ? n->tiled : need.half;
+    if (status == FV_OK && p->half && !takes && s->dtype == FV_F32) {
         if (s->kernel->release)
             s->kernel->release(ctx, n->state);
-        status = fvi_fail(ctx, FV_ENOTSUP, "takes no products of bf16 numbers");
+        status = fvi_fail(ctx, FV_ENOTSUP, "takes no %s of bf16 numbers",
+                          p->tiled ? "tiles" : "products");
     }
     if (status != FV_OK) {
         fvi_free(ctx, n);
@@ -163,6 +234,7 @@ static fvi_call call(checkop_node *n)
     return (fvi_call){.x = n->in,
                       .y = n->out,
                       .fresh = n->how.fresh,
+                      .tiled = n->tiled,
                       .keep = inside(n->keep),
                       .scratch = inside(n->scratch),
                       .seed = 5,
@@ -215,6 +287,9 @@ static fv_status inspect(checkop_node *n, const checkop_data *d)
         if (!intact(all[i].b))
             return fvi_fail(n->ctx, FV_EINVAL, "wrote outside of %s",
                             all[i].name);
+    if (n->tiled & FVI_TILED_Y && !filled_with_zeros(n->y, p->y))
+        return fvi_fail(n->ctx, FV_EINVAL,
+                        "tiles of y are not filled with zeros");
     for (int i = 0; i < p->nx; i++) {
         if (!intact(n->x[i]) || !intact(n->dx[i]))
             return fvi_fail(n->ctx, FV_EINVAL,
@@ -222,9 +297,13 @@ static fv_status inspect(checkop_node *n, const checkop_data *d)
         if (p->op == FVI_OP_batch_norm && p->train && i > 2 &&
             ((const fvi_norm *)p->attr)->momentum > 0)
             continue; /* the running values */
-        double *now = get(n->ctx, n->x[i], n->s.dtype);
-        int moved =
-            memcmp(now, d->x[i], (size_t)fv_count(p->x[i]) * sizeof *now);
+        double *now = get_either(n->ctx, n->x[i], p->x[i], n->s.dtype,
+                                 n->tiled & FVI_TILED_X(i));
+        bool moved = false;
+        for (int64_t k = 0; k < fv_count(p->x[i]); k++)
+            moved |= n->tiled & FVI_TILED_X(i)
+                         ? bits_of(now[k]) != bits_of(d->x[i][k])
+                         : memcmp(now + k, d->x[i] + k, sizeof *now) != 0;
         fvi_free(n->ctx, now);
         if (moved)
             return fvi_fail(n->ctx, FV_EINVAL, "wrote into input x[%d]", i);
@@ -245,9 +324,10 @@ fv_status checkop_run(fv_ctx *ctx, const checkop_problem *p,
     for (int t = 0; t < times && p->train && !how.forward_only; t++)
         checkop_backward(n);
     fv_status status = inspect(n, d);
-    r->y = get(ctx, n->y, s->dtype);
+    r->y = get_either(ctx, n->y, p->y, s->dtype, n->tiled & FVI_TILED_Y);
     for (int i = 0; i < p->nx; i++) {
-        r->x[i] = get(ctx, n->x[i], s->dtype);
+        r->x[i] = get_either(ctx, n->x[i], p->x[i], s->dtype,
+                             n->tiled & FVI_TILED_X(i));
         if (n->dx[i].block)
             r->dx[i] = get(ctx, n->dx[i], s->dtype);
     }

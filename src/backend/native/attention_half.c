@@ -2,53 +2,24 @@
  * Attention in inference by tiles of bf16 numbers: all tokens see each other,
  * and positions are in what they say. Keys and values of a head are packed
  * once; 32 queries at a time meet the keys a chunk after the other, and what
- * was summed is scaled down whenever a score exceeds all before. The order is
- * that of the keys: no number of threads changes a bit. Source of the running
- * largest score and sum: Milakov, Gimelshein 2018 (arXiv:1805.02867),
+ * was summed is scaled down whenever a score exceeds all before. Queries are
+ * columns: largest scores and sums are taken without leaving a lane. While the
+ * scores of a chunk are multiplied, those of the one before become weights. The
+ * order is that of the keys: no number of threads changes a bit. Source of the
+ * running largest score and sum: Milakov, Gimelshein 2018 (arXiv:1805.02867),
  * algorithm 3; of values summed on the way: Dao et al. 2022
  * (arXiv:2205.14135), algorithm 1.
  */
-#include "backend/native/half.h"
+#include "backend/native/attention_half.h"
 #include "base/base.h"
-#include "op/attention.h"
 
 #include <math.h>
 #include <omp.h>
 
-enum {
-    SQUARE = FVI_BLOCK * FVI_BLOCK,
-    PAIR_OF_TILES = 2 * FVI_TILE_SIZE,
-    CHUNK = 8,  /* blocks of keys                        */
-    DEEPEST = 8 /* blocks of channels that a head may have */
-};
+enum { DEEPEST = 8 }; /* blocks of channels that a head may have */
 
-typedef struct attend {
-    fvi_attention o;
-    int64_t N, d, queries, keys;
-    int64_t pitch[3];         /* channels of q, k, v                      */
-    int64_t deep, high, wide; /* blocks of channels, queries, keys     */
-    int64_t parts;            /* of the queries of a head                 */
-    int64_t at[CHUNK];
-    int threads;
-    const fvi_tiler *tiler;
-} attend;
-
-typedef struct room {
-    float *scores, *out; /* [key/32][query][32], [c/32][query][32] */
-    uint16_t *p, *q;     /* in tiles: [key/32], [c/32]             */
-    uint16_t *k, *v;     /* [key/32][c/32], [c/32][key/32]         */
-    float top[FVI_BLOCK], sum[FVI_BLOCK];
-} room;
-
-static int64_t blocks(int64_t n, int64_t of)
-{
-    return (n + of - 1) / of;
-}
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
+typedef fvi_attend_half attend;
+typedef fvi_attend_room room;
 
 /* ---- preparing ---- */
 
@@ -76,21 +47,41 @@ static int64_t tokens(fv_tensor x)
     return fv_count(x) / x.dim[0] / x.dim[x.ndim - 1];
 }
 
-/* Floats of scratch of a thread. */
-static int64_t floats(const attend *s)
+/* Tensors whose blocks are whole in every head and image. */
+static unsigned tiled(const attend *s)
 {
-    return (CHUNK + s->deep) * SQUARE +
-           (CHUNK + s->deep + 2 * s->wide * s->deep) * PAIR_OF_TILES / 2;
+    unsigned bits = 0;
+    if (s->d % FVI_BLOCK)
+        return 0;
+    for (int i = 0; i < 3; i++) {
+        const int64_t images = s->N > 1 ? (i ? s->keys : s->queries) : 0;
+        if ((s->o.at[i] | images) % FVI_BLOCK == 0)
+            bits |= FVI_TILED_X(i);
+    }
+    return bits | (s->N == 1 || s->queries % FVI_BLOCK == 0 ? FVI_TILED_Y : 0);
 }
 
-static room room_at(const attend *s, float *at)
+static void size_up(attend *s, const fvi_problem *p)
 {
-    room r = {.scores = at, .out = at + CHUNK * SQUARE};
-    r.p = (uint16_t *)(void *)(r.out + s->deep * SQUARE);
-    r.q = r.p + CHUNK * PAIR_OF_TILES;
-    r.k = r.q + s->deep * PAIR_OF_TILES;
-    r.v = r.k + s->wide * s->deep * PAIR_OF_TILES;
-    return r;
+    s->o = *(const fvi_attention *)p->attr;
+    s->N = p->y.dim[0];
+    s->d = s->o.channels / s->o.heads;
+    s->queries = tokens(p->x[0]);
+    s->keys = tokens(p->x[1]);
+    for (int i = 0; i < 3; i++)
+        s->pitch[i] = p->x[i].dim[p->x[i].ndim - 1];
+    s->deep = fvi_blocks(s->d);
+    s->high = fvi_blocks(s->queries);
+    s->wide = fvi_blocks(s->keys);
+    s->chunks = (s->wide + FVI_CHUNK - 1) / FVI_CHUNK;
+    s->threads = omp_get_max_threads();
+    const int64_t heads = s->N * s->o.heads, want = 4 * s->threads;
+    s->parts = (want + heads - 1) / heads;
+    s->parts = s->parts < s->high ? s->parts : s->high;
+    s->unit = (float)(M_LOG2E / sqrt((double)s->d));
+    for (int64_t i = 0; i < FVI_CHUNK; i++)
+        s->at[i] = i * FVI_PAIR;
+    s->tiler = &fvi_tiler_amx;
 }
 
 static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
@@ -100,23 +91,10 @@ static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
     attend *s = fvi_calloc(ctx, 1, sizeof *s);
     if (!s)
         return FV_ENOMEM;
-    s->o = *(const fvi_attention *)p->attr;
-    s->N = p->y.dim[0];
-    s->d = s->o.channels / s->o.heads;
-    s->queries = tokens(p->x[0]);
-    s->keys = tokens(p->x[1]);
-    for (int i = 0; i < 3; i++)
-        s->pitch[i] = p->x[i].dim[p->x[i].ndim - 1];
-    s->deep = blocks(s->d, FVI_BLOCK);
-    s->high = blocks(s->queries, FVI_BLOCK);
-    s->wide = blocks(s->keys, FVI_BLOCK);
-    s->threads = omp_get_max_threads();
-    s->parts = least(blocks(4 * s->threads, s->N * s->o.heads), s->high);
-    for (int64_t i = 0; i < CHUNK; i++)
-        s->at[i] = i * PAIR_OF_TILES;
-    s->tiler = &fvi_tiler_amx;
-    need->scratch = (size_t)(s->threads * floats(s)) * sizeof(float);
+    size_up(s, p);
+    need->scratch = (size_t)(s->threads * fvi_attend_floats(s)) * sizeof(float);
     need->half = true;
+    need->tiled = tiled(s);
     *state = s;
     return FV_OK;
 }
@@ -126,169 +104,71 @@ static void release(fv_ctx *ctx, void *state)
     fvi_free(ctx, state);
 }
 
-/* ---- packing ---- */
-
-/* 32 channels of a token, from c on; zeros where x is NULL. */
-static inline __m512i channels(const attend *s, const float *x, int64_t c)
-{
-    const int64_t n = x ? s->d - c : 0;
-    x = x ? x + c : NULL;
-    return line(load_n(x, n), n > FVI_TILE ? load_n(x + FVI_TILE, n - FVI_TILE)
-                                           : _mm512_setzero_ps());
-}
-
-static void pack_queries(const attend *s, const float *q, int64_t t,
-                         uint16_t *to)
-{
-    for (int64_t c = 0; c < s->deep; c++)
-        for (int64_t i = t; i < t + FVI_BLOCK; i++, to += FVI_TILE_DEPTH)
-            _mm512_storeu_si512(
-                to, channels(s, i < s->queries ? q + i * s->pitch[0] : NULL,
-                             c * FVI_BLOCK));
-}
-
-static void pack_keys(const attend *s, const float *k, uint16_t *to)
-{
-    for (int64_t t = 0; t < s->wide * FVI_BLOCK; t += FVI_BLOCK)
-        for (int64_t c = 0; c < s->deep; c++)
-            for (int64_t z = t; z < t + FVI_BLOCK; z += FVI_TILE) {
-                __m512i r[FVI_TILE];
-                for (int64_t i = 0; i < FVI_TILE; i++)
-                    r[i] = channels(
-                        s, z + i < s->keys ? k + (z + i) * s->pitch[1] : NULL,
-                        c * FVI_BLOCK);
-                turn(r);
-                for (int64_t i = 0; i < FVI_TILE; i++, to += FVI_TILE_DEPTH)
-                    _mm512_storeu_si512(to, r[i]);
-            }
-}
-
-static void pack_values(const attend *s, const float *v, uint16_t *to)
-{
-    for (int64_t c = 0; c < s->deep * FVI_BLOCK; c += FVI_BLOCK)
-        for (int64_t t = 0; t < s->wide * FVI_BLOCK; t += FVI_BLOCK)
-            for (int64_t z = c; z < c + FVI_BLOCK; z += FVI_TILE)
-                for (int64_t i = t; i < t + FVI_BLOCK;
-                     i += 2, to += FVI_TILE_DEPTH) {
-                    const float *row = v + i * s->pitch[2] + z;
-                    const int64_t left = s->keys - i;
-                    const __m512i both = pairs(
-                        load_n(row, left > 0 ? s->d - z : 0),
-                        load_n(row + s->pitch[2], left > 1 ? s->d - z : 0));
-                    _mm512_storeu_si512(to, both);
-                }
-}
-
-/* ---- weights ---- */
-
-/* 2^x for x <= 0, from its nearest whole number by the polynomial of
- * curves.h. */
-static inline vec power(vec x)
-{
-    const vec r = _mm512_reduce_ps(x, 0);
-    vec sum = _mm512_set1_ps(0x1.5c08ccp-10F);
-    sum = _mm512_fmadd_ps(sum, r, _mm512_set1_ps(0x1.3d0c52p-7F));
-    sum = _mm512_fmadd_ps(sum, r, _mm512_set1_ps(0x1.c6b6e6p-5F));
-    sum = _mm512_fmadd_ps(sum, r, _mm512_set1_ps(0x1.ebf918p-3F));
-    sum = _mm512_fmadd_ps(sum, r, _mm512_set1_ps(0x1.62e428p-1F));
-    sum = _mm512_fmadd_ps(sum, r, _mm512_set1_ps(0x1.000002p+0F));
-    return _mm512_scalef_ps(sum, _mm512_sub_ps(x, r));
-}
-
-/* Keys after the last one, in its block, get no weight. */
-static void mask(const attend *s, float *block)
-{
-    const int64_t n = s->keys - (s->wide - 1) * FVI_BLOCK;
-    for (int64_t i = 0; i < FVI_BLOCK; i++)
-        for (int64_t k = n; k < FVI_BLOCK; k++)
-            block[i * FVI_BLOCK + k] = -INFINITY;
-}
-
-static void scale_out(const attend *s, room *r, int64_t i, float by)
-{
-    const vec factor = _mm512_set1_ps(by);
-    for (int64_t c = 0; c < s->deep; c++)
-        for (int64_t z = 0; z < FVI_BLOCK; z += FVI_TILE) {
-            float *at = r->out + c * SQUARE + i * FVI_BLOCK + z;
-            _mm512_store_ps(at, _mm512_mul_ps(_mm512_load_ps(at), factor));
-        }
-}
-
-/* Query i: its scores of a chunk of n blocks become weights. */
-static void weigh(const attend *s, room *r, int64_t i, int64_t n, bool first)
-{
-    const float *row = r->scores + i * FVI_BLOCK;
-    const float unit = (float)(M_LOG2E / sqrt((double)s->d));
-    vec most = _mm512_load_ps(row), sum = _mm512_setzero_ps();
-    for (int64_t b = 0; b < n; b++) {
-        most = _mm512_max_ps(most, _mm512_load_ps(row + b * SQUARE));
-        most = _mm512_max_ps(most, _mm512_load_ps(row + b * SQUARE + FVI_TILE));
-    }
-    float top = unit * _mm512_reduce_max_ps(most);
-    if (!first && !(top > r->top[i]))
-        top = r->top[i];
-    const vec less = _mm512_set1_ps(-top), units = _mm512_set1_ps(unit);
-    uint16_t *to = r->p + i * FVI_TILE_DEPTH;
-    for (int64_t b = 0; b < n; b++, row += SQUARE, to += PAIR_OF_TILES) {
-        const vec low = _mm512_load_ps(row);
-        const vec high = _mm512_load_ps(row + FVI_TILE);
-        const vec p = power(_mm512_fmadd_ps(low, units, less));
-        const vec q = power(_mm512_fmadd_ps(high, units, less));
-        sum = _mm512_add_ps(sum, _mm512_add_ps(p, q));
-        _mm512_storeu_si512(to, line(p, q));
-    }
-    const float total = _mm512_reduce_add_ps(sum);
-    if (first) {
-        r->sum[i] = total;
-    } else if (top > r->top[i]) {
-        const float by = exp2f(r->top[i] - top);
-        scale_out(s, r, i, by);
-        r->sum[i] = r->sum[i] * by + total;
-    } else {
-        r->sum[i] += total;
-    }
-    r->top[i] = top;
-}
-
 /* ---- running ---- */
 
-/* Keys of n blocks from b on. */
-static void chunk(const attend *s, room *r, int64_t b, int64_t n)
+/* A chunk of keys that 32 queries meet. */
+typedef struct meeting {
+    int64_t query;  /* block                  */
+    int64_t key, n; /* blocks: the first, how many */
+    bool last;
+} meeting;
+
+static meeting meeting_of(const attend *s, int64_t first, int64_t u)
 {
-    fvi_tiles t = {.steps = s->deep,
+    meeting m = {.query = first + u / s->chunks,
+                 .key = u % s->chunks * FVI_CHUNK};
+    m.n = s->wide - m.key < FVI_CHUNK ? s->wide - m.key : FVI_CHUNK;
+    m.last = m.key + m.n == s->wide;
+    return m;
+}
+
+static void score(const attend *s, room *r, const meeting *m, int64_t b,
+                  float *scores)
+{
+    const fvi_tiles t = {.steps = s->deep,
+                         .at = s->at,
+                         .below = FVI_TILE_SIZE,
+                         .a = r->k + (m->key + b) * s->deep * FVI_PAIR,
+                         .b = r->q,
+                         .step = FVI_PAIR,
+                         .beside = FVI_TILE_SIZE};
+    s->tiler->multiply(&t, false, scores + b * FVI_SQUARE);
+}
+
+/* The values of a chunk times the weights. */
+static void add_values(const attend *s, room *r, const meeting *m)
+{
+    fvi_tiles t = {.steps = m->n,
                    .at = s->at,
                    .below = FVI_TILE_SIZE,
-                   .a = r->q,
-                   .step = PAIR_OF_TILES,
+                   .b = r->p,
+                   .step = FVI_PAIR,
                    .beside = FVI_TILE_SIZE};
-    for (int64_t i = 0; i < n; i++) {
-        t.b = r->k + (b + i) * s->deep * PAIR_OF_TILES;
-        s->tiler->multiply(&t, false, r->scores + i * SQUARE);
-    }
-    if (b + n == s->wide)
-        mask(s, r->scores + (n - 1) * SQUARE);
-    for (int64_t i = 0; i < FVI_BLOCK; i++)
-        weigh(s, r, i, n, b == 0);
-    t.a = r->p;
-    t.steps = n;
     for (int64_t c = 0; c < s->deep; c++) {
-        t.b = r->v + (c * s->wide + b) * PAIR_OF_TILES;
-        t.narrow = s->d - c * FVI_BLOCK <= FVI_TILE;
-        s->tiler->multiply(&t, b > 0, r->out + c * SQUARE);
+        t.a = r->v + (c * s->wide + m->key) * FVI_PAIR;
+        s->tiler->multiply(&t, m->key > 0, r->out + c * FVI_SQUARE);
     }
 }
 
-/* The results of the queries from t on; y begins at the head's first. */
-static void write_rows(const attend *s, const room *r, int64_t t, float *y)
+/* Scores of meeting u, weights of the one before, block by block. */
+static void meet(const attend *s, room *r, const meeting *now,
+                 const meeting *before, float *scores, float *weights)
 {
-    for (int64_t i = 0; i < FVI_BLOCK && t + i < s->queries; i++) {
-        const vec inverse = _mm512_set1_ps(1 / r->sum[i]);
-        for (int64_t c = 0; c < s->d; c += FVI_TILE) {
-            const vec v = _mm512_load_ps(r->out + c / FVI_BLOCK * SQUARE +
-                                         i * FVI_BLOCK + c % FVI_BLOCK);
-            _mm512_mask_storeu_ps(y + (t + i) * s->o.channels + c,
-                                  lanes(s->d - c), _mm512_mul_ps(v, inverse));
-        }
+    const int64_t n = now ? now->n : 0, n_before = before ? before->n : 0;
+    if (before)
+        fvi_attend_raise(s, r, before->key > 0);
+    for (int64_t b = 0; b < n || b < n_before; b++) {
+        if (b < n)
+            score(s, r, now, b, scores);
+        if (b < n_before)
+            fvi_attend_weigh(s, r, b, weights);
+        if (b > 0 && b < n)
+            fvi_attend_top(r, b - 1, scores);
+    }
+    if (n) {
+        if (now->last)
+            fvi_attend_mask(s, scores + (n - 1) * FVI_SQUARE);
+        fvi_attend_top(r, n - 1, scores);
     }
 }
 
@@ -296,23 +176,25 @@ static void write_rows(const attend *s, const room *r, int64_t t, float *y)
 static void attend_part(const attend *s, const fvi_call *c, int64_t unit,
                         room *r)
 {
-    const int64_t part = unit % s->parts, head = unit / s->parts % s->o.heads;
-    const int64_t n = unit / s->parts / s->o.heads;
-    const float *x[3];
-    for (int i = 0; i < 3; i++) {
-        const int64_t at = n * (i ? s->keys : s->queries) * s->pitch[i];
-        x[i] = (const float *)c->x[i].data + at + s->o.at[i] + head * s->d;
-    }
-    float *y =
-        (float *)c->y.data + n * s->queries * s->o.channels + head * s->d;
-    pack_keys(s, x[1], r->k);
-    pack_values(s, x[2], r->v);
+    const int64_t part = unit % s->parts;
+    const fvi_head h = {.image = unit / s->parts / s->o.heads,
+                        .head = unit / s->parts % s->o.heads};
+    const int64_t first = part * s->high / s->parts;
     const int64_t end = (part + 1) * s->high / s->parts;
-    for (int64_t q = part * s->high / s->parts; q < end; q++) {
-        pack_queries(s, x[0], q * FVI_BLOCK, r->q);
-        for (int64_t b = 0; b < s->wide; b += CHUNK)
-            chunk(s, r, b, least(CHUNK, s->wide - b));
-        write_rows(s, r, q * FVI_BLOCK, y);
+    const int64_t units = (end - first) * s->chunks;
+    fvi_attend_pack(s, c, h, r);
+    for (int64_t u = 0; u <= units; u++) {
+        const meeting now = meeting_of(s, first, u);
+        const meeting before = meeting_of(s, first, u - 1);
+        float *scores[2] = {r->scores, r->scores + FVI_CHUNK * FVI_SQUARE};
+        if (u < units && now.key == 0)
+            fvi_attend_pack_queries(s, c, h, now.query, r);
+        meet(s, r, u < units ? &now : NULL, u > 0 ? &before : NULL,
+             scores[u % 2], scores[(u + 1) % 2]);
+        if (u > 0)
+            add_values(s, r, &before);
+        if (u > 0 && before.last)
+            fvi_attend_write(s, c, h, before.query, r);
     }
 }
 
@@ -322,10 +204,11 @@ static void forward(void *state, const fvi_call *c)
     const int threads = fvi_native_threads(s->threads);
 #pragma omp parallel num_threads(threads)
     {
-        float *own = (float *)c->scratch + omp_get_thread_num() * floats(s);
-        room r = room_at(s, own);
+        float *own =
+            (float *)c->scratch + omp_get_thread_num() * fvi_attend_floats(s);
+        room r = fvi_attend_room_at(s, own);
         s->tiler->begin();
-#pragma omp for schedule(dynamic)
+#pragma omp for schedule(static)
         for (int64_t i = 0; i < s->N * s->o.heads * s->parts; i++)
             attend_part(s, c, i, &r);
         s->tiler->end();

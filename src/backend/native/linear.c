@@ -5,6 +5,7 @@
  * registers weights are read where they are; very many weights are packed
  * panel by panel in every call, so that they are not in memory twice.
  */
+#include "backend/native/gelu.h"
 #include "backend/native/product.h"
 #include "base/base.h"
 
@@ -100,7 +101,7 @@ static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
     s->M = fv_count(p->y) / s->K;
     s->p = (panels){blocks_of(s->C, PAIR), blocks_of(s->K, LANES)};
     s->threads = omp_get_max_threads();
-    s->bias = p->nx > 2;
+    s->bias = p->nx - s->o.added > 2;
     const bool keep = (p->fixed & 2U) && packed_words(s) < HUGE && !thin(s);
     size_t words = (size_t)s->threads * TILE * WIDE * LANES + row_words(s);
     if (!thin(s) && !keep)
@@ -131,19 +132,34 @@ static inline float activate(const fvi_linear *o, float x)
     return o->act == FVI_ACT_NONE || !(x < 0) ? x : low > 0 ? low * x : 0;
 }
 
-/* y = f(sum + b) for n outputs. */
+static void gelu_of(float *y, int64_t n)
+{
+    int64_t c = 0;
+    for (; c + LANES <= n; c += LANES)
+        put(y + c, gelu(load(y + c)), false, false);
+    if (c < n)
+        put_some(y + c, gelu(load_some(y + c, n - c)), n - c, false);
+}
+
+/* y = f(sum + b) + added for n outputs. */
 static void finish(const fvi_linear *o, const float *sum, const float *b,
-                   int64_t n, float *y)
+                   const float *added, int64_t n, float *y)
 {
     for (int64_t c = 0; c < n; c++)
         y[c] = sum[c] + (b ? b[c] : 0);
-    for (int64_t c = 0; c < n && o->act != FVI_ACT_NONE; c++)
-        y[c] = activate(o, y[c]);
+    if (o->act == FVI_ACT_GELU)
+        gelu_of(y, n);
+    else
+        for (int64_t c = 0; c < n && o->act != FVI_ACT_NONE; c++)
+            y[c] = activate(o, y[c]);
+    for (int64_t c = 0; c < n && added; c++)
+        y[c] += added[c];
 }
 
 typedef struct factors {
     const word *x;
-    const float *b;
+    const float *rows;      /* the same as floats */
+    const float *b, *added; /* or NULL */
     float *y;
     int64_t row; /* words from one row of x to the next */
 } factors;
@@ -161,9 +177,12 @@ static void tile(const linear *s, const factors *f, int64_t i, const word *w,
                 f->x + m * f->row + k, f->row, 1, w + k * wide,
                 least(DEPTH, s->p.depth - k), sum + (m - lo) * wide, wide,
                 k > 0);
-    for (int64_t m = lo; m < hi; m++)
+    for (int64_t m = lo; m < hi; m++) {
+        const int64_t at = m * s->K + first;
         finish(&s->o, sum + (m - lo) * wide, f->b ? f->b + first : NULL,
-               least(wide, s->K - first), f->y + m * s->K + first);
+               f->added ? f->added + at : NULL, least(wide, s->K - first),
+               f->y + at);
+    }
 }
 
 static float *sums(float *room)
@@ -205,10 +224,12 @@ static void pack_rows(const linear *s, const float *x, word *to, int threads)
 }
 #endif
 
-/* Outputs lo to hi of one row. */
-static void thin_row(const linear *s, const float *x, const float *w,
-                     const float *b, int64_t lo, int64_t hi, float *y)
+/* Outputs lo to hi of row m. */
+static void thin_row(const linear *s, const factors *f, const float *w,
+                     int64_t m, int64_t lo, int64_t hi)
 {
+    const float *x = f->rows + m * s->C;
+    float *y = f->y + m * s->K;
     memset(y + lo, 0, (size_t)(hi - lo) * sizeof *y);
     for (int64_t k = 0; k < s->C; k++) {
         const float *row = w + k * s->K;
@@ -219,18 +240,18 @@ static void thin_row(const linear *s, const float *x, const float *w,
         for (; c < hi; c++)
             y[c] += x[k] * row[c];
     }
-    finish(&s->o, y + lo, b ? b + lo : NULL, hi - lo, y + lo);
+    finish(&s->o, y + lo, f->b ? f->b + lo : NULL,
+           f->added ? f->added + m * s->K + lo : NULL, hi - lo, y + lo);
 }
 
-static void thin_rows(const linear *s, const fvi_call *c, const float *b,
+static void thin_rows(const linear *s, const factors *f, const float *w,
                       int threads)
 {
     const int64_t parts = blocks_of(s->K, STREAM);
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t t = 0; t < parts * s->M; t++) {
         const int64_t m = t % s->M, lo = t / s->M * STREAM;
-        thin_row(s, (const float *)c->x[0].data + m * s->C, c->x[1].data, b, lo,
-                 least(lo + STREAM, s->K), (float *)c->y.data + m * s->K);
+        thin_row(s, f, w, m, lo, least(lo + STREAM, s->K));
     }
 }
 
@@ -240,11 +261,14 @@ static void forward(void *state, const fvi_call *c)
     const int threads = fvi_native_threads(s->threads);
     float *room = c->scratch;
     word *rows = (word *)(room + (int64_t)s->threads * TILE * WIDE * LANES);
-    factors f = {.x = c->x[0].data, .y = c->y.data, .row = s->p.depth};
-    if (s->bias)
-        f.b = c->x[2].data;
+    factors f = {.x = c->x[0].data,
+                 .rows = c->x[0].data,
+                 .b = s->bias ? c->x[2].data : NULL,
+                 .added = s->o.added ? c->x[s->bias ? 3 : 2].data : NULL,
+                 .y = c->y.data,
+                 .row = s->p.depth};
     if (thin(s)) {
-        thin_rows(s, c, f.b, threads);
+        thin_rows(s, &f, c->x[1].data, threads);
         return;
     }
 #ifdef FV_HALF

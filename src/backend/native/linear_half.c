@@ -2,32 +2,23 @@
  * A linear layer in inference by tiles of bf16 numbers. Weights are packed
  * once. Rows and outputs are cut into jobs, sums of many inputs into stretches;
  * the latter depend on the inputs alone, so no number of threads changes a bit.
+ * While a block is multiplied, the sums of the one before become outputs.
  */
-#include "backend/native/half.h"
+#include "backend/native/linear_half.h"
 #include "base/base.h"
 
 #include <omp.h>
 
 enum {
-    SQUARE = FVI_BLOCK * FVI_BLOCK,
-    PAIR_OF_TILES = 2 * FVI_TILE_SIZE,
-    WHOLE = 32,   /* steps of a sum taken at once; longer ones in     */
-    STRETCH = 16, /* these, with the sums of a job near               */
-    DOWN = 16,    /* blocks of rows of a job                          */
-    ACROSS = 16   /* blocks of outputs                                */
+    SQUARE = FVI_LINEAR_SQUARE,
+    PAIR_OF_TILES = FVI_LINEAR_PAIR,
+    NEAR = 16,  /* steps of the weights that stay in the first cache  */
+    DOWN = 8,   /* blocks of rows of a job: half a megabyte a stretch */
+    ACROSS = 16 /* blocks of outputs                                  */
 };
 
-typedef struct linear {
-    fvi_linear o;
-    int64_t M, C, K;
-    int64_t high, deep, wide; /* blocks of 32 of rows, inputs, outputs */
-    int64_t stretch;          /* steps                                 */
-    int64_t at[WHOLE];
-    int threads;
-    bool bias;
-    const fvi_tiler *tiler;
-    uint16_t *packed; /* NULL: packed in every call */
-} linear;
+typedef fvi_linear_half linear;
+typedef fvi_linear_factors factors;
 
 /* ---- sizes ---- */
 
@@ -51,52 +42,15 @@ static size_t rows(const linear *s)
     return (size_t)(s->high * s->deep * PAIR_OF_TILES);
 }
 
+static bool whole(const linear *s)
+{
+    return s->stretch == s->deep;
+}
+
 /* Floats: the sums of a job, or of two blocks. */
 static size_t room(const linear *s)
 {
-    return s->stretch < s->deep ? DOWN * ACROSS * SQUARE : 2 * SQUARE;
-}
-
-/* ---- packing ---- */
-
-/* Block k of the outputs: [c/32][k/16][c/2][k][2]. */
-static void pack_weights(const linear *s, int64_t k, const float *w,
-                         uint16_t *to)
-{
-    to += k * s->deep * PAIR_OF_TILES;
-    for (int64_t c = 0; c < s->deep * FVI_BLOCK; c += FVI_BLOCK)
-        for (int64_t z = k * FVI_BLOCK; z < (k + 1) * FVI_BLOCK; z += FVI_TILE)
-            for (int64_t i = c; i < c + FVI_BLOCK; i += 2, to += 2 * FVI_TILE) {
-                const float *row = w + i * s->K + z;
-                const __m512i both =
-                    pairs(load_n(row, i < s->C ? s->K - z : 0),
-                          load_n(row + s->K, i + 1 < s->C ? s->K - z : 0));
-                _mm512_storeu_si512(to, both);
-            }
-}
-
-static void pack_all(const linear *s, const float *w, uint16_t *to, int threads)
-{
-#pragma omp parallel for schedule(static) num_threads(threads)
-    for (int64_t k = 0; k < s->wide; k++)
-        pack_weights(s, k, w, to);
-}
-
-/* Block m of the rows: [c/32][row][32]. */
-static void pack_rows(const linear *s, int64_t m, const float *x, uint16_t *to)
-{
-    to += m * s->deep * PAIR_OF_TILES;
-    for (int64_t i = 0; i < FVI_BLOCK; i++) {
-        const int64_t at = m * FVI_BLOCK + i;
-        const float *row = x + at * s->C;
-        for (int64_t c = 0; c < s->deep; c++) {
-            const int64_t n = at < s->M ? s->C - c * FVI_BLOCK : 0;
-            const float *from = row + c * FVI_BLOCK;
-            _mm512_storeu_si512(
-                to + c * PAIR_OF_TILES + i * FVI_TILE_DEPTH,
-                line(load_n(from, n), load_n(from + FVI_TILE, n - FVI_TILE)));
-        }
-    }
+    return (whole(s) ? 2 : DOWN * ACROSS) * SQUARE;
 }
 
 /* ---- preparing ---- */
@@ -130,10 +84,12 @@ static void size_up(linear *s, const fvi_problem *p)
     s->high = blocks(s->M, FVI_BLOCK);
     s->deep = blocks(s->C, FVI_BLOCK);
     s->wide = blocks(s->K, FVI_BLOCK);
-    s->stretch = s->deep > WHOLE ? STRETCH : s->deep;
+    s->stretch = least(s->deep, FVI_LINEAR_WHOLE);
     for (int64_t i = 0; i < s->stretch; i++)
         s->at[i] = i * PAIR_OF_TILES;
-    s->bias = p->nx > 2;
+    s->bias = p->nx - s->o.added > 2;
+    s->threads = omp_get_max_threads();
+    s->tiler = &fvi_tiler_amx;
 }
 
 static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
@@ -145,62 +101,29 @@ static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
     if (!s)
         return FV_ENOMEM;
     size_up(s, p);
-    s->threads = omp_get_max_threads();
-    s->tiler = &fvi_tiler_amx;
-    const bool fixed = (p->fixed & 2U) && p->x[1].data;
+    const bool fixed = p->fixed & 2U;
     need->scratch = rows(s) * sizeof(uint16_t) +
                     (size_t)s->threads * room(s) * sizeof(float) +
                     (fixed ? 0 : weights(s) * sizeof(uint16_t));
     need->half = true;
-    if (fixed) {
-        s->packed = fvi_alloc(ctx, weights(s) * sizeof *s->packed);
-        if (!s->packed) {
-            release(ctx, s);
-            return FV_ENOMEM;
-        }
-        pack_all(s, p->x[1].data, s->packed, s->threads);
+    need->tiled = FVI_TILED_X(0) | FVI_TILED_Y;
+    float *packed = NULL;
+    fv_status status = FV_OK;
+    if (fixed)
+        status = fvi_native_pack(ctx, p, need, weights(s) * sizeof(uint16_t),
+                                 &packed);
+    if (status != FV_OK) {
+        release(ctx, s);
+        return status;
     }
+    s->packed = (uint16_t *)(void *)packed;
+    if (packed)
+        fvi_linear_half_weights(s, p->x[1].data, s->packed, s->threads);
     *state = s;
     return FV_OK;
 }
 
-/* ---- results ---- */
-
-static inline vec activate(const fvi_linear *o, vec y)
-{
-    const vec zero = _mm512_setzero_ps();
-    if (o->act == FVI_ACT_RELU)
-        return _mm512_max_ps(zero, y); /* NaN stays */
-    if (o->act == FVI_ACT_LEAKY)
-        return _mm512_mask_mul_ps(y, _mm512_cmp_ps_mask(y, zero, _CMP_LT_OQ), y,
-                                  _mm512_set1_ps(o->slope));
-    return y;
-}
-
-/* A block of sums becomes the outputs of rows m on, from k on. */
-static void finish(const linear *s, const float *sum, const float *bias,
-                   int64_t m, int64_t k, float *y)
-{
-    const int64_t left = least(FVI_BLOCK, s->M - m);
-    for (int64_t z = 0; z < FVI_BLOCK && k + z < s->K; z += FVI_TILE) {
-        const int64_t n = s->K - k - z;
-        const vec b = load_n(bias ? bias + k + z : NULL, bias ? n : 0);
-        float *to = y + m * s->K + k + z;
-        for (int64_t i = 0; i < left; i++, to += s->K) {
-            const vec v = _mm512_load_ps(sum + i * FVI_BLOCK + z);
-            _mm512_mask_storeu_ps(to, lanes(n),
-                                  activate(&s->o, _mm512_add_ps(v, b)));
-        }
-    }
-}
-
 /* ---- running ---- */
-
-typedef struct factors {
-    const uint16_t *x, *w;
-    const float *b;
-    float *y;
-} factors;
 
 /* Blocks of a job: rows from m to m_end, outputs from k to k_end. */
 typedef struct job {
@@ -216,48 +139,70 @@ static job job_of(const linear *s, int64_t i)
     return j;
 }
 
-/* Asks for share i of the next weights. */
-static inline void fetch(const uint16_t *w, int64_t numbers, int64_t i,
-                         int64_t shares)
+/* Asks for the weights of the next column, and for rows of the next stretch,
+ * while block m of column k is multiplied. */
+static void look_ahead(const linear *s, const job *j, int64_t m, int64_t k,
+                       int64_t step, fvi_linear_end *e)
 {
-    const int64_t line_of = 32;
-    for (int64_t at = i * numbers / shares; at < (i + 1) * numbers / shares;
-         at += line_of)
-        __builtin_prefetch(w + at, 0, 2);
+    const int64_t steps = least(s->stretch, s->deep - step);
+    const int64_t next = step + steps < s->deep ? step + steps : 0;
+    const int64_t rows = j->m_end - j->m, columns = j->k_end - j->k;
+    fvi_linear_ask w = {0}, x = {0};
+    if (k + 1 < j->k_end) {
+        w.numbers = PAIR_OF_TILES / rows;
+        w.from = e->f->w + ((k + 1) * s->deep + step) * PAIR_OF_TILES +
+                 (m - j->m) * w.numbers * steps;
+    }
+    if (!whole(s)) {
+        x.numbers = PAIR_OF_TILES / columns;
+        x.from = e->f->x + (m * s->deep + next) * PAIR_OF_TILES +
+                 (k - j->k) * x.numbers * steps;
+    }
+    e->next_w = w;
+    e->next_x = x;
 }
 
 /* One stretch of the sums of a column of blocks. */
-static void column(const linear *s, const factors *f, const job *j, int64_t k,
-                   int64_t step, float *sums)
+static void column(const linear *s, const job *j, int64_t k, int64_t step,
+                   float *sums, fvi_linear_end *e)
 {
-    const bool whole = s->stretch == s->deep;
     const bool last = step + s->stretch >= s->deep;
     fvi_tiles t = {.steps = least(s->stretch, s->deep - step),
                    .at = s->at,
                    .below = FVI_TILE_SIZE,
-                   .b = f->w + (k * s->deep + step) * PAIR_OF_TILES,
+                   .b = e->f->w + (k * s->deep + step) * PAIR_OF_TILES,
                    .step = PAIR_OF_TILES,
                    .beside = FVI_TILE_SIZE,
                    .narrow = s->K - k * FVI_BLOCK <= FVI_TILE,
-                   .once = true};
-    const uint16_t *next = t.b + s->deep * PAIR_OF_TILES;
-    const float *before = NULL;
+                   .once = true,
+                   .near = NEAR,
+                   .meanwhile = fvi_linear_half_meanwhile,
+                   .of = e};
+    e->share = blocks(FVI_BLOCK, t.steps);
     for (int64_t m = j->m; m < j->m_end; m++) {
-        const int64_t i = whole ? m % 2 : (k - j->k) * DOWN + m - j->m;
-        t.a = f->x + (m * s->deep + step) * PAIR_OF_TILES;
-        if (k + 1 < j->k_end)
-            fetch(next, t.steps * PAIR_OF_TILES, m - j->m, j->m_end - j->m);
-        s->tiler->multiply(&t, step > 0, sums + i * SQUARE);
-        /* one block behind: its sums have left the store buffers by then */
-        if (last && before)
-            finish(s, before, f->b, (m - 1) * FVI_BLOCK, k * FVI_BLOCK, f->y);
-        before = sums + i * SQUARE;
+        float *sum = sums + ((k - j->k) * DOWN + m - j->m) * SQUARE;
+        if (whole(s))
+            sum = e->sum == sums ? sums + SQUARE : sums;
+        t.a = e->f->x + (m * s->deep + step) * PAIR_OF_TILES;
+        look_ahead(s, j, m, k, step, e);
+        s->tiler->multiply(&t, step > 0, sum);
+        if (last)
+            fvi_linear_half_wait(e, sum, m * FVI_BLOCK, k * FVI_BLOCK);
     }
-    if (last)
-        finish(s, before, f->b, (j->m_end - 1) * FVI_BLOCK, k * FVI_BLOCK,
-               f->y);
 }
 
+static void run_job(const linear *s, const factors *f, int64_t i, float *sums)
+{
+    const job j = job_of(s, i);
+    fvi_linear_end e = {.s = s, .f = f};
+    for (int64_t step = 0; step < s->deep; step += s->stretch)
+        for (int64_t k = j.k; k < j.k_end; k++)
+            column(s, &j, k, step, sums, &e);
+    fvi_linear_half_finish(&e);
+}
+
+/* Neighbors among rows go to the same thread, which has some of them near from
+ * the layer before. */
 static void run(const linear *s, const factors *f, const float *x,
                 uint16_t *packed, float *sums, int threads)
 {
@@ -265,17 +210,15 @@ static void run(const linear *s, const factors *f, const float *x,
 #pragma omp parallel num_threads(threads)
     {
         float *own = sums + (size_t)omp_get_thread_num() * room(s);
+        if (x) {
 #pragma omp for schedule(static)
-        for (int64_t m = 0; m < s->high; m++)
-            pack_rows(s, m, x, packed);
-        s->tiler->begin();
-#pragma omp for schedule(dynamic)
-        for (int64_t i = 0; i < jobs; i++) {
-            const job j = job_of(s, i);
-            for (int64_t step = 0; step < s->deep; step += s->stretch)
-                for (int64_t k = j.k; k < j.k_end; k++)
-                    column(s, f, &j, k, step, own);
+            for (int64_t m = 0; m < s->high; m++)
+                fvi_linear_half_rows(s, m, x, packed);
         }
+        s->tiler->begin();
+#pragma omp for schedule(static)
+        for (int64_t i = 0; i < jobs; i++)
+            run_job(s, f, i, own);
         s->tiler->end();
     }
 }
@@ -284,16 +227,19 @@ static void forward(void *state, const fvi_call *c)
 {
     const linear *s = state;
     const int threads = fvi_native_threads(s->threads);
+    const bool tiled = c->tiled & FVI_TILED_X(0);
     float *sums = c->scratch;
     uint16_t *x = (uint16_t *)(void *)(sums + (size_t)s->threads * room(s));
     uint16_t *w = x + rows(s);
     if (!s->packed)
-        pack_all(s, c->x[1].data, w, threads);
-    const factors f = {.x = x,
+        fvi_linear_half_weights(s, c->x[1].data, w, threads);
+    const factors f = {.x = tiled ? c->x[0].data : x,
                        .w = s->packed ? s->packed : w,
-                       .b = s->bias ? c->x[2].data : NULL,
-                       .y = c->y.data};
-    run(s, &f, c->x[0].data, x, sums, threads);
+                       .bias = s->bias ? c->x[2].data : NULL,
+                       .added = s->o.added ? c->x[s->bias ? 3 : 2].data : NULL,
+                       .y = c->y.data,
+                       .tiled = c->tiled & FVI_TILED_Y};
+    run(s, &f, tiled ? NULL : c->x[0].data, x, sums, threads);
 }
 
 /* prepare declines to train */

@@ -25,7 +25,12 @@ typedef struct fvi_tiles {
     int64_t below;        /* to the tile with rows 16 to 31       */
     int64_t step, beside; /* in b: to the next step, to columns 16 to 31 */
     bool narrow;          /* columns 0 to 15 only                 */
-    bool once;            /* more goes by than stays near: do not keep it */
+    bool once;            /* more goes by than stays in the first cache: */
+    int64_t near;         /* keep b of so many steps there, nothing else */
+    /* NULL, or what else to do, a share after every step: the multipliers of
+     * AMX work on while the other units do. */
+    void (*meanwhile)(void *of, int64_t step);
+    void *of;
 } fvi_tiles;
 
 /* Who multiplies. A thread calls begin before and end after its products;

@@ -59,6 +59,8 @@ static void multiply(const fvi_tiles *t, bool add, float *sum)
             rows(t, 1, r, add, sum + r * FVI_BLOCK);
         else
             rows(t, 2, r, add, sum + r * FVI_BLOCK);
+    for (int64_t i = 0; t->meanwhile && i < t->steps; i++)
+        t->meanwhile(t->of, i);
 }
 
 const fvi_tiler fvi_tiler_v4_half = {begin, end, multiply};

@@ -8,6 +8,10 @@ static fv_status prepare(fv_ctx *ctx, const fvi_problem *p, fvi_need *need,
 {
     const fvi_linear *o = p->attr;
     fvi_dn_spec spec = {.kind = FVI_DN_LINEAR};
+    if (o->act == FVI_ACT_GELU || o->added)
+        return fvi_fail(ctx, FV_ENOTSUP,
+                        "oneDNN's linear layers are not joined with what "
+                        "follows but rectifiers");
     spec.src = fvi_dn_rows(p->x[0]);
     spec.weight = fvi_dn_filters(p->x[1]);
     if (p->nx > 2)

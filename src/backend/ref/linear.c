@@ -1,6 +1,7 @@
 /*
  * A linear layer over the rows m of x, whatever axes they come from:
  *   y[m,k] = b[k] + sum_c x[m,c] w[c,k]
+ * or, joined with what follows in inference, f(y[m,k]) + a[m,k].
  * With g = dL/dy:
  *   dL/db[k]   = sum_m g[m,k]
  *   dL/dw[c,k] = sum_m x[m,c] g[m,k]
@@ -9,6 +10,21 @@
 #include "backend/ref/sum.h"
 #include "backend/ref/weight.h"
 
+#include <tgmath.h>
+
+/* y = f(y) + added for a row; `added` may be NULL. */
+static void finish(const fvi_linear *o, const real *added, int64_t K, real *y)
+{
+    const real sqrt_half = (real)0.70710678118654752440;
+    if (o->act == FVI_ACT_GELU)
+        FOR (k, K)
+            y[k] = y[k] * erfc(-y[k] * sqrt_half) / 2;
+    else
+        fvi_activate(y, K, o->act, o->slope);
+    for (int64_t k = 0; k < K && added; k++)
+        y[k] += added[k];
+}
+
 static void forward(void *state, const fvi_call *call)
 {
     const fvi_ref_state *s = state;
@@ -16,13 +32,15 @@ static void forward(void *state, const fvi_call *call)
     int64_t K = o->channels, M = fv_count(s->p.y) / K;
     int64_t C = s->p.x[1].dim[0];
     const real *x = call->x[0].data, *w = call->x[1].data;
-    const real *b = s->p.nx > 2 ? call->x[2].data : NULL;
+    const int bias = s->p.nx - o->added > 2;
+    const real *b = bias ? call->x[2].data : NULL;
+    const real *added = o->added ? call->x[2 + bias].data : NULL;
     real *y = call->y.data;
 #pragma omp parallel for schedule(static)
     FOR (m, M) {
         fvi_start(y + m * K, b, K);
         fvi_add_product(y + m * K, x + m * C, w, C, K);
-        fvi_activate(y + m * K, K, o->act, o->slope);
+        finish(o, added ? added + m * K : NULL, K, y + m * K);
     }
 }
 
