@@ -140,11 +140,13 @@ static int run(cli *c, const void *args, int count, char **operands)
     (void)count;
     (void)operands;
     const tune_args *o = args;
-    bool kept = !o->images && !o->labels && (o->card || o->output);
+    bool kept =
+        !o->images && !o->labels && (o->card || o->output || o->size_images);
     if (!o->model || (!kept && (!o->images || !o->labels))) {
         (void)fvi_fail(c->ctx, FV_EINVAL,
                        "tune: wants --model FILE, --images FOLDER and "
-                       "--labels FOLDER, or --card or --output alone");
+                       "--labels FOLDER, or --size-images, --card or --output "
+                       "alone");
         cli_fail(c);
         return EXIT_USAGE;
     }
@@ -168,7 +170,7 @@ const fv_cmd cmd_tune = {
         "images the thresholds stay: for another card, or other "
         "--weights, of a model of any task. With --size-images the model "
         "also learns, from training images, to tell how large objects are "
-        "(fovea segment --diameter auto).",
+        "(fovea segment --diameter auto): from windows of at most 200 of them.",
     .options = options,
     .size = sizeof(tune_args),
     .run = run,

@@ -118,7 +118,8 @@ FV_NODISCARD FV_API fv_status fv_tune(fv_ctx *ctx, fv_model *m,
 /*
  * Learns m->size from `pairs` (training images): the style of a window at a
  * random scale against the median diameter of the objects in it, by ridge
- * regression of its logarithm. Windows without objects are passed over.
+ * regression of its logarithm. Three windows of at most 256 x 256 px of each of
+ * at most 200 images, evenly spread; those without objects are passed over.
  * FV_ENOTSUP: the network has no style; FV_EINVAL: too few windows.
  */
 FV_NODISCARD FV_API fv_status fv_fit_size(fv_ctx *ctx, fv_model *m,
@@ -126,7 +127,9 @@ FV_NODISCARD FV_API fv_status fv_fit_size(fv_ctx *ctx, fv_model *m,
                                           uint64_t seed);
 
 /* The median over `pairs` of |estimated/true - 1| of the diameter; NaN when
- * none has objects. FV_ENOTSUP: the model has no `size`. */
+ * none has objects. Of more than 100 images, or fewer when they are larger than
+ * 512 x 512 px, evenly spread ones are judged. FV_ENOTSUP: the model has no
+ * `size`. */
 FV_NODISCARD FV_API fv_status fv_size_error(fv_ctx *ctx, const fv_model *m,
                                             const fv_pair pairs[],
                                             int64_t count, double *error);

@@ -15,10 +15,13 @@
 
 enum {
     FOLDS = 5,
+    IMAGES = 200, /* at most, evenly spread     */
     EACH = 3,     /* looks at an image          */
-    LEAST = 240,  /* looks in all, and          */
-    MOST = 1600,  /* at most                    */
+    LEAST = 240,  /* looks in all               */
     WINDOW = 256, /* px, of a look, its longest */
+    JUDGED = 100, /* images at most, when they have 512 x 512 px: */
+    JUDGED_PX = JUDGED * 512 * 512,
+    JUDGED_LEAST = 8, /* however large they are */
 };
 static const double zoom_lo = 0.4, zoom_hi = 2.5;
 static const double ridges[] = {1e-5, 1e-4, 1e-3, 1e-2, 1e-1};
@@ -117,8 +120,8 @@ static fv_status look(looks *l, const fv_pair *p, int64_t i, fvi_rng *r)
 static fv_status look_at_all(looks *l, const fv_pair *pairs, int64_t count,
                              uint64_t seed)
 {
-    int64_t images = count < MOST ? count : MOST, most = EACH * images;
-    most = most < LEAST ? LEAST : most > MOST ? MOST : most;
+    int64_t images = count < IMAGES ? count : IMAGES, most = EACH * images;
+    most = most < LEAST ? LEAST : most;
     FV_TRY(looks_open(l, most));
     fvi_rng r = fvi_rng_new(seed ^ fvi_hash_text("size"), 0);
     int64_t first = fvi_rng_below(&r, count);
@@ -274,6 +277,19 @@ static fv_status one_error(fv_ctx *ctx, fv_predictor *p, const fv_pair *a,
     return fvi_text_check(out);
 }
 
+/* How many images are looked at whole, evenly spread. */
+static int64_t count_judged(const fv_pair pairs[], int64_t count)
+{
+    int64_t pixels = 1;
+    for (int64_t i = 0; i < count; i++)
+        pixels += fv_count(pairs[i].labels);
+    double fit = (double)JUDGED_PX * (double)count / (double)pixels;
+    int64_t n = fit < JUDGED_LEAST ? JUDGED_LEAST
+                : fit < JUDGED     ? (int64_t)fit
+                                   : JUDGED;
+    return n < count ? n : count;
+}
+
 fv_status fv_size_error(fv_ctx *ctx, const fv_model *m, const fv_pair pairs[],
                         int64_t count, double *error)
 {
@@ -282,8 +298,9 @@ fv_status fv_size_error(fv_ctx *ctx, const fv_model *m, const fv_pair pairs[],
     int64_t channels = fv_channels(m->graph, m->image), known = 0;
     FV_TRY(fv_predictor_new(ctx, m, (fv_predict_options){0}, &p));
     fv_status status = FV_OK;
-    for (int64_t i = 0; i < count && status == FV_OK; i++) {
-        fv_pair a = pairs[i];
+    int64_t images = count_judged(pairs, count);
+    for (int64_t i = 0; i < images && status == FV_OK; i++) {
+        fv_pair a = pairs[(2 * i + 1) * count / (2 * images)];
         a.rgb = a.rgb && channels == 3;
         status = one_error(ctx, p, &a, &all);
     }

@@ -287,7 +287,7 @@ printf '{"title": "two kinds"}' >card.json
 run 0 '' tune $k --output small.fovea --card card.json --weights f16
 run 0 'two kinds' info small.fovea
 run 0 'good' check small.fovea
-run 2 'or --card or --output alone' tune $k
+run 2 'or --size-images, --card or --output alone' tune $k
 run 1 "is for 'restore', not 'classify'" classify k/a $r
 run 3 'missing.png' classify k/a missing.png $k
 

@@ -109,6 +109,25 @@ static void what_cannot_be_learned(void **state)
     erase(pairs, 3);
 }
 
+/* Of many images some are looked at, from one end to the other. */
+static void many_images(void **state)
+{
+    enum { MANY = 300, SHOWN = 40 };
+    (void)state;
+    static fv_pair pairs[MANY];
+    fv_pair some[2] = {disks(0, 6), disks(1, 6)};
+    fv_model *m = network("unet");
+    double error = 0;
+    memset(some[0].labels.data, 0, SIDE * SIDE * sizeof(uint32_t));
+    for (int i = 0; i < MANY; i++)
+        pairs[i] = some[i >= MANY - SHOWN];
+    assert_ok(fv_fit_size(ctx, m, pairs, MANY, 1));
+    assert_ok(fv_size_error(ctx, m, pairs, MANY, &error));
+    assert_true(error < 0.5); /* and not NaN */
+    fv_model_free(ctx, m);
+    erase(some, 2);
+}
+
 /* Owned by the library, as pairs that were read. */
 static void take_over(fv_pair *p)
 {
@@ -190,6 +209,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(styles_tell_diameters),
         cmocka_unit_test(what_cannot_be_learned),
+        cmocka_unit_test(many_images),
         cmocka_unit_test(images_come_to_one_diameter),
         cmocka_unit_test(a_rescaled_run),
     };
