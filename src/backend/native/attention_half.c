@@ -16,8 +16,6 @@
 #include <math.h>
 #include <omp.h>
 
-enum { DEEPEST = 8 }; /* blocks of channels that a head may have */
-
 typedef fvi_attend_half attend;
 typedef fvi_attend_room room;
 
@@ -30,11 +28,11 @@ static fv_status check(fv_ctx *ctx, const fvi_problem *p)
         return fvi_fail(ctx, FV_ENOTSUP,
                         "bf16 is not wanted, or not while training");
     if (o->window || o->position != FVI_POSITION_NONE ||
-        o->channels / o->heads > DEEPEST * FVI_BLOCK)
+        o->channels / o->heads > FVI_DEEPEST * FVI_BLOCK)
         return fvi_fail(ctx, FV_ENOTSUP,
                         "attention by AMX is for heads of up to %d channels "
                         "without windows or tables of positions",
-                        DEEPEST * FVI_BLOCK);
+                        FVI_DEEPEST * FVI_BLOCK);
     if (fv_count(p->y) == 0 || fv_count(p->x[1]) == 0)
         return fvi_fail(ctx, FV_ENOTSUP, "nothing to compute");
     if (!__builtin_cpu_supports("avx512bf16"))
@@ -79,7 +77,7 @@ static void size_up(attend *s, const fvi_problem *p)
     s->parts = (want + heads - 1) / heads;
     s->parts = s->parts < s->high ? s->parts : s->high;
     s->unit = (float)(M_LOG2E / sqrt((double)s->d));
-    for (int64_t i = 0; i < FVI_CHUNK; i++)
+    for (int64_t i = 0; i < FVI_DEEPEST; i++)
         s->at[i] = i * FVI_PAIR;
     s->tiler = &fvi_tiler_amx;
 }
@@ -122,54 +120,82 @@ static meeting meeting_of(const attend *s, int64_t first, int64_t u)
     return m;
 }
 
-static void score(const attend *s, room *r, const meeting *m, int64_t b,
-                  float *scores)
+/* Shares of work for so many steps. */
+static fvi_attend_work work_of(const attend *s, room *r, const float *scores,
+                               int64_t items, int64_t steps)
 {
-    const fvi_tiles t = {.steps = s->deep,
-                         .at = s->at,
-                         .below = FVI_TILE_SIZE,
-                         .a = r->k + (m->key + b) * s->deep * FVI_PAIR,
-                         .b = r->q,
-                         .step = FVI_PAIR,
-                         .beside = FVI_TILE_SIZE};
-    s->tiler->multiply(&t, false, scores + b * FVI_SQUARE);
+    return (fvi_attend_work){.s = s,
+                             .r = r,
+                             .scores = scores,
+                             .end = items,
+                             .share =
+                                 steps ? (items + steps - 1) / steps : items};
 }
 
-/* The values of a chunk times the weights. */
-static void add_values(const attend *s, room *r, const meeting *m)
+static void finish(fvi_attend_work *w, void (*some)(void *of, int64_t step))
+{
+    w->share = w->end;
+    some(w, 0);
+}
+
+/* The scores of a chunk; meanwhile those of the one before become weights. */
+static void score(const attend *s, room *r, const meeting *m, float *scores,
+                  fvi_attend_work *before)
+{
+    fvi_tiles t = {.steps = s->deep,
+                   .at = s->at,
+                   .below = FVI_TILE_SIZE,
+                   .b = r->q,
+                   .step = FVI_PAIR,
+                   .beside = FVI_TILE_SIZE,
+                   .once = true,
+                   .near = s->deep,
+                   .meanwhile = fvi_attend_weigh,
+                   .of = before};
+    for (int64_t b = 0; b < m->n; b++) {
+        t.a = r->k + (m->key + b) * s->deep * FVI_PAIR;
+        s->tiler->multiply(&t, false, scores + b * FVI_SQUARE);
+    }
+}
+
+/* The values of a chunk times the weights; meanwhile the largest of the scores
+ * after them are found. */
+static void add_values(const attend *s, room *r, const meeting *m,
+                       fvi_attend_work *after)
 {
     fvi_tiles t = {.steps = m->n,
                    .at = s->at,
                    .below = FVI_TILE_SIZE,
                    .b = r->p,
                    .step = FVI_PAIR,
-                   .beside = FVI_TILE_SIZE};
+                   .beside = FVI_TILE_SIZE,
+                   .once = true,
+                   .near = m->n,
+                   .meanwhile = fvi_attend_top,
+                   .of = after};
     for (int64_t c = 0; c < s->deep; c++) {
         t.a = r->v + (c * s->wide + m->key) * FVI_PAIR;
         s->tiler->multiply(&t, m->key > 0, r->out + c * FVI_SQUARE);
     }
 }
 
-/* Scores of meeting u, weights of the one before, block by block. */
+/* One chunk meets its queries (n may be 0), the one before is done with. */
 static void meet(const attend *s, room *r, const meeting *now,
-                 const meeting *before, float *scores, float *weights)
+                 const meeting *before, float *scores, const float *old)
 {
-    const int64_t n = now ? now->n : 0, n_before = before ? before->n : 0;
-    if (before)
+    fvi_attend_work weights =
+        work_of(s, r, old, 2 * before->n, now->n * s->deep);
+    fvi_attend_work largest =
+        work_of(s, r, scores, now->n, before->n * s->deep);
+    if (before->n)
         fvi_attend_raise(s, r, before->key > 0);
-    for (int64_t b = 0; b < n || b < n_before; b++) {
-        if (b < n)
-            score(s, r, now, b, scores);
-        if (b < n_before)
-            fvi_attend_weigh(s, r, b, weights);
-        if (b > 0 && b < n)
-            fvi_attend_top(r, b - 1, scores);
-    }
-    if (n) {
-        if (now->last)
-            fvi_attend_mask(s, scores + (n - 1) * FVI_SQUARE);
-        fvi_attend_top(r, n - 1, scores);
-    }
+    score(s, r, now, scores, &weights);
+    finish(&weights, fvi_attend_weigh);
+    if (now->n && now->last)
+        fvi_attend_mask(s, scores + (now->n - 1) * FVI_SQUARE);
+    if (before->n)
+        add_values(s, r, before, &largest);
+    finish(&largest, fvi_attend_top);
 }
 
 /* A part of the queries of a head of an image. */
@@ -184,16 +210,16 @@ static void attend_part(const attend *s, const fvi_call *c, int64_t unit,
     const int64_t units = (end - first) * s->chunks;
     fvi_attend_pack(s, c, h, r);
     for (int64_t u = 0; u <= units; u++) {
-        const meeting now = meeting_of(s, first, u);
-        const meeting before = meeting_of(s, first, u - 1);
+        meeting now = {0}, before = {0};
         float *scores[2] = {r->scores, r->scores + FVI_CHUNK * FVI_SQUARE};
+        if (u < units)
+            now = meeting_of(s, first, u);
+        if (u > 0)
+            before = meeting_of(s, first, u - 1);
         if (u < units && now.key == 0)
             fvi_attend_pack_queries(s, c, h, now.query, r);
-        meet(s, r, u < units ? &now : NULL, u > 0 ? &before : NULL,
-             scores[u % 2], scores[(u + 1) % 2]);
-        if (u > 0)
-            add_values(s, r, &before);
-        if (u > 0 && before.last)
+        meet(s, r, &now, &before, scores[u % 2], scores[(u + 1) % 2]);
+        if (before.last)
             fvi_attend_write(s, c, h, before.query, r);
     }
 }

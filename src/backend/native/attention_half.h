@@ -9,7 +9,8 @@
 enum {
     FVI_SQUARE = FVI_BLOCK * FVI_BLOCK,
     FVI_PAIR = 2 * FVI_TILE_SIZE, /* two tiles              */
-    FVI_CHUNK = 8                 /* blocks of keys of a chunk */
+    FVI_DEEPEST = 8,              /* blocks of channels that a head may have */
+    FVI_CHUNK = 4 /* blocks of keys: two chunks stay in the first cache */
 };
 
 /* Settled in prepare. */
@@ -20,7 +21,7 @@ typedef struct fvi_attend_half {
     int64_t deep, high, wide; /* blocks of channels, queries, keys     */
     int64_t chunks;           /* of the keys                           */
     int64_t parts;            /* of the queries of a head              */
-    int64_t at[FVI_CHUNK];
+    int64_t at[FVI_DEEPEST];
     float unit; /* of scores: log2(e)/sqrt(d) */
     int threads;
     const fvi_tiler *tiler;
@@ -62,12 +63,23 @@ void fvi_attend_write(const fvi_attend_half *s, const fvi_call *c, fvi_head h,
 /* attention_half_weigh.c: keys after the last one, in its block, get no
  * weight. */
 void fvi_attend_mask(const fvi_attend_half *s, float *block);
-/* The largest scores grow by those of block b. */
-void fvi_attend_top(fvi_attend_room *r, int64_t b, const float *scores);
-/* They become those of all chunks: the first, or `more` of them. */
+/* The largest scores of a chunk become those of all chunks: the first, or
+ * `more` of them. */
 void fvi_attend_raise(const fvi_attend_half *s, fvi_attend_room *r, bool more);
-/* The scores of block b become weights. */
-void fvi_attend_weigh(const fvi_attend_half *s, fvi_attend_room *r, int64_t b,
-                      const float *scores);
+
+/* What is done with the scores of a chunk, a share after every step of
+ * something else: items `next` to `end`. */
+typedef struct fvi_attend_work {
+    const fvi_attend_half *s;
+    fvi_attend_room *r;
+    const float *scores;
+    int64_t next, end, share;
+} fvi_attend_work;
+
+/* `of` is such work; as fvi_tiles has it. Scores become weights, an item being
+ * half of the queries of a block; the largest are looked for, block by block.
+ */
+void fvi_attend_weigh(void *of, int64_t step);
+void fvi_attend_top(void *of, int64_t step);
 
 #endif

@@ -22,7 +22,7 @@ void fvi_attend_mask(const fvi_attend_half *s, float *block)
         block[i] = -INFINITY;
 }
 
-void fvi_attend_top(fvi_attend_room *r, int64_t b, const float *scores)
+static void top(fvi_attend_room *r, int64_t b, const float *scores)
 {
     const float *at = scores + b * FVI_SQUARE;
     vec most[2][2];
@@ -49,13 +49,17 @@ static void scale_out(const fvi_attend_half *s, fvi_attend_room *r, int z,
 
 void fvi_attend_raise(const fvi_attend_half *s, fvi_attend_room *r, bool more)
 {
+    const vec one = _mm512_set1_ps(1);
     for (int z = 0; z < 2; z++) {
         const vec best = _mm512_mul_ps(r->best[z], _mm512_set1_ps(s->unit));
-        const vec top = more ? _mm512_max_ps(r->top[z], best) : best;
-        const vec by = power(_mm512_sub_ps(r->top[z], top));
-        if (!more)
+        const vec old = r->top[z];
+        const vec top = more ? _mm512_max_ps(old, best) : best;
+        const __mmask16 raised = _mm512_cmp_ps_mask(top, old, _CMP_NEQ_UQ);
+        if (!more) {
             r->sum[z] = _mm512_setzero_ps();
-        else if (_mm512_cmp_ps_mask(top, r->top[z], _CMP_NEQ_UQ)) {
+        } else if (raised) {
+            const vec by =
+                _mm512_mask_mov_ps(one, raised, power(_mm512_sub_ps(old, top)));
             r->sum[z] = _mm512_mul_ps(r->sum[z], by);
             scale_out(s, r, z, by);
         }
@@ -64,22 +68,36 @@ void fvi_attend_raise(const fvi_attend_half *s, fvi_attend_room *r, bool more)
     }
 }
 
-void fvi_attend_weigh(const fvi_attend_half *s, fvi_attend_room *r, int64_t b,
-                      const float *scores)
+/* The scores of half z of the queries, in block b, become weights. */
+static void weigh(const fvi_attend_half *s, fvi_attend_room *r, int64_t b,
+                  int64_t z, const float *scores)
 {
-    const vec unit = _mm512_set1_ps(s->unit);
-    for (int z = 0; z < 2; z++) {
-        const float *at = scores + b * FVI_SQUARE + z * FVI_TILE;
-        uint16_t *to = r->p + b * FVI_PAIR + z * FVI_TILE_SIZE;
-        const vec top = r->top[z];
-        vec sum = r->sum[z];
-        for (int k = 0; k < FVI_BLOCK; k += 2, at += 2 * FVI_BLOCK) {
-            const vec p = power(_mm512_fmsub_ps(_mm512_load_ps(at), unit, top));
-            const vec q = power(
-                _mm512_fmsub_ps(_mm512_load_ps(at + FVI_BLOCK), unit, top));
-            sum = _mm512_add_ps(sum, _mm512_add_ps(p, q));
-            _mm512_store_si512(to + k * FVI_TILE, pairs(p, q));
-        }
-        r->sum[z] = sum;
+    const vec unit = _mm512_set1_ps(s->unit), most = r->top[z];
+    const float *at = scores + b * FVI_SQUARE + z * FVI_TILE;
+    uint16_t *to = r->p + b * FVI_PAIR + z * FVI_TILE_SIZE;
+    vec sum = r->sum[z];
+    for (int k = 0; k < FVI_BLOCK; k += 2, at += 2 * FVI_BLOCK) {
+        const vec p = power(_mm512_fmsub_ps(_mm512_load_ps(at), unit, most));
+        const vec q =
+            power(_mm512_fmsub_ps(_mm512_load_ps(at + FVI_BLOCK), unit, most));
+        sum = _mm512_add_ps(sum, _mm512_add_ps(p, q));
+        _mm512_store_si512(to + k * FVI_TILE, pairs(p, q));
     }
+    r->sum[z] = sum;
+}
+
+void fvi_attend_weigh(void *of, int64_t step)
+{
+    fvi_attend_work *w = of;
+    (void)step;
+    for (int64_t i = 0; i < w->share && w->next < w->end; i++, w->next++)
+        weigh(w->s, w->r, w->next / 2, w->next % 2, w->scores);
+}
+
+void fvi_attend_top(void *of, int64_t step)
+{
+    fvi_attend_work *w = of;
+    (void)step;
+    for (int64_t i = 0; i < w->share && w->next < w->end; i++, w->next++)
+        top(w->r, w->next, w->scores);
 }

@@ -13,7 +13,8 @@ enum {
     SQUARE = FVI_LINEAR_SQUARE,
     PAIR_OF_TILES = FVI_LINEAR_PAIR,
     NEAR = 16,  /* steps of the weights that stay in the first cache  */
-    DOWN = 8,   /* blocks of rows of a job: half a megabyte a stretch */
+    DOWN = 16,  /* blocks of rows of a job,                           */
+    LOW = 8,    /* the same where sums are cut into stretches         */
     ACROSS = 16 /* blocks of outputs                                  */
 };
 
@@ -47,10 +48,15 @@ static bool whole(const linear *s)
     return s->stretch == s->deep;
 }
 
+static int64_t down(const linear *s)
+{
+    return whole(s) ? DOWN : LOW;
+}
+
 /* Floats: the sums of a job, or of two blocks. */
 static size_t room(const linear *s)
 {
-    return (whole(s) ? 2 : DOWN * ACROSS) * SQUARE;
+    return (whole(s) ? 2 : LOW * ACROSS) * SQUARE;
 }
 
 /* ---- preparing ---- */
@@ -133,8 +139,8 @@ typedef struct job {
 static job job_of(const linear *s, int64_t i)
 {
     const int64_t across = blocks(s->wide, ACROSS);
-    job j = {.m = i / across * DOWN, .k = i % across * ACROSS};
-    j.m_end = least(j.m + DOWN, s->high);
+    job j = {.m = i / across * down(s), .k = i % across * ACROSS};
+    j.m_end = least(j.m + down(s), s->high);
     j.k_end = least(j.k + ACROSS, s->wide);
     return j;
 }
@@ -180,7 +186,7 @@ static void column(const linear *s, const job *j, int64_t k, int64_t step,
                    .of = e};
     e->share = blocks(FVI_BLOCK, t.steps);
     for (int64_t m = j->m; m < j->m_end; m++) {
-        float *sum = sums + ((k - j->k) * DOWN + m - j->m) * SQUARE;
+        float *sum = sums + ((k - j->k) * LOW + m - j->m) * SQUARE;
         if (whole(s))
             sum = e->sum == sums ? sums + SQUARE : sums;
         t.a = e->f->x + (m * s->deep + step) * PAIR_OF_TILES;
@@ -206,7 +212,7 @@ static void run_job(const linear *s, const factors *f, int64_t i, float *sums)
 static void run(const linear *s, const factors *f, const float *x,
                 uint16_t *packed, float *sums, int threads)
 {
-    const int64_t jobs = blocks(s->high, DOWN) * blocks(s->wide, ACROSS);
+    const int64_t jobs = blocks(s->high, down(s)) * blocks(s->wide, ACROSS);
 #pragma omp parallel num_threads(threads)
     {
         float *own = sums + (size_t)omp_get_thread_num() * room(s);

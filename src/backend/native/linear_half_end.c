@@ -4,9 +4,9 @@
 
 /*
  * x Phi(x), off by less than 2e-5, a hundredth of what bf16 rounds at 1. Phi is
- * odd about 1/2: Phi(x) = 1/2 + x P(x^2) for |x| <= 5, with P(25) = 1/10 so that
- * it ends at 0 and 1, and P's other coefficients those with the least largest
- * error of x Phi(x).
+ * odd about 1/2: Phi(x) = 1/2 + x P(x^2) for |x| <= 5, with P(25) = 1/10 so
+ * that it ends at 0 and 1, and P's other coefficients those with the least
+ * largest error of x Phi(x).
  */
 static inline vec gelu(vec x)
 {
