@@ -53,13 +53,13 @@ fv_status fvi_flow_each(fv_ctx *ctx, const fvi_pieces *o,
 
 /* ---- following (flow_follow.c) ---- */
 
-/* The pixels above the threshold. `index` is u32 (h,w): number + 1 of each
- * such pixel, 0 elsewhere. */
+/* The pixels above the threshold. The field is one of all pixels: looking up
+ * which point a pixel is would double the reads of a step. */
 typedef struct fvi_flow_points {
     int64_t h, w, count;
-    uint32_t *pixel; /* y w + x, rising                          */
-    float *field;    /* count + 1 pairs (dY, dX) in px; the first is 0 */
-    uint32_t *bin;   /* pixel where each one arrives            */
+    uint32_t *pixel; /* y w + x, rising                               */
+    float *field;    /* h w pairs (dY, dX) in px; 0 where no point is */
+    uint32_t *bin;   /* pixel where each one arrives                  */
 } fvi_flow_points;
 
 /* How positions become places in the field along one axis of n pixels. */
@@ -69,7 +69,6 @@ typedef struct fvi_flow_axis {
 } fvi_flow_axis;
 
 typedef struct fvi_flow_walk {
-    const uint32_t *index;
     const float *field;
     fvi_flow_axis y, x;
 } fvi_flow_walk;
@@ -84,8 +83,8 @@ fvi_flow_walker fvi_flow_walk_any, fvi_flow_walk_v4;
 bool fvi_flow_fast(void);
 
 /* Replaces p->bin, which may hold anything. */
-fv_status fvi_flow_follow(fv_ctx *ctx, const fvi_flow_points *p,
-                          const uint32_t *index, int64_t steps, bool shifted);
+fv_status fvi_flow_follow(fv_ctx *ctx, const fvi_flow_points *p, int64_t steps,
+                          bool shifted);
 
 /* ---- sinks (flow_sinks.c) ---- */
 

@@ -89,18 +89,15 @@ static int64_t count_points(const job *j)
 static void fill_points(const job *j, fvi_flow_points *p)
 {
     int64_t n = 0, c = j->maps.stride[2];
-    p->field[0] = p->field[1] = 0;
     for (int64_t y = 0; y < j->h; y++)
         for (int64_t x = 0; x < j->w; x++) {
             const float *m = map_at(j, y, x);
             int64_t i = y * j->w + x;
-            j->labels[i] = 0;
-            if (!is_object(j, m))
-                continue;
-            p->pixel[n++] = (uint32_t)i;
-            p->field[2 * n] = in_px(j, m[0]);
-            p->field[2 * n + 1] = in_px(j, m[c]);
-            j->labels[i] = (uint32_t)n;
+            bool inside = is_object(j, m);
+            p->field[2 * i] = inside ? in_px(j, m[0]) : 0;
+            p->field[2 * i + 1] = inside ? in_px(j, m[c]) : 0;
+            if (inside)
+                p->pixel[n++] = (uint32_t)i;
         }
 }
 
@@ -127,7 +124,7 @@ static fv_status follow(job *j, fvi_flow_points *p)
 {
     int64_t sinks = 0;
     fill_points(j, p);
-    FV_TRY(fvi_flow_follow(j->ctx, p, j->labels, j->o.steps, j->o.shifted));
+    FV_TRY(fvi_flow_follow(j->ctx, p, j->o.steps, j->o.shifted));
     fvi_free(j->ctx, p->field);
     p->field = NULL;
     FV_TRY(fvi_flow_sinks(j->ctx, p, j->labels, &sinks));
@@ -137,9 +134,9 @@ static fv_status follow(job *j, fvi_flow_points *p)
 static fv_status gather(job *j)
 {
     fvi_flow_points p = {.h = j->h, .w = j->w, .count = count_points(j)};
-    size_t n = (size_t)p.count;
+    size_t n = (size_t)p.count, pixels = (size_t)(j->h * j->w);
     p.pixel = fvi_alloc(j->ctx, n * sizeof *p.pixel);
-    p.field = fvi_alloc(j->ctx, (n + 1) * 2 * sizeof *p.field);
+    p.field = fvi_alloc(j->ctx, pixels * 2 * sizeof *p.field);
     p.bin = fvi_alloc(j->ctx, n * sizeof *p.bin);
     fv_status status = FV_ENOMEM;
     if (p.pixel && p.field && p.bin)

@@ -96,11 +96,11 @@ static void start(const walk *k, int64_t lo, int count, group *g)
     }
 }
 
-fv_status fvi_flow_follow(fv_ctx *ctx, const fvi_flow_points *p,
-                          const uint32_t *index, int64_t steps, bool shifted)
+fv_status fvi_flow_follow(fv_ctx *ctx, const fvi_flow_points *p, int64_t steps,
+                          bool shifted)
 {
     walk k = {p,
-              {index, p->field, axis_of(p->h, shifted), axis_of(p->w, shifted)},
+              {p->field, axis_of(p->h, shifted), axis_of(p->w, shifted)},
               best_walker()};
     int threads = fvi_team(ctx, p->count);
     int64_t groups = (p->count + GROUP - 1) / GROUP;

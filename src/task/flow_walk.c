@@ -37,12 +37,10 @@ void fvi_flow_walk_any(const fvi_flow_walk *k, float *y, float *x,
 {
     for (int64_t i = 0; i < count; i++) {
         pair v = around(&k->y, y[i]), u = around(&k->x, x[i]);
-        const uint32_t *up = k->index + v.lo * k->x.n;
-        const uint32_t *down = k->index + v.hi * k->x.n;
-        const float *a = k->field + 2 * (size_t)up[u.lo];
-        const float *b = k->field + 2 * (size_t)up[u.hi];
-        const float *c = k->field + 2 * (size_t)down[u.lo];
-        const float *d = k->field + 2 * (size_t)down[u.hi];
+        const float *up = k->field + 2 * v.lo * k->x.n;
+        const float *down = k->field + 2 * v.hi * k->x.n;
+        const float *a = up + 2 * u.lo, *b = up + 2 * u.hi;
+        const float *c = down + 2 * u.lo, *d = down + 2 * u.hi;
         const double w[4] = {v.wlo * u.wlo, v.wlo * u.whi, v.whi * u.wlo,
                              v.whi * u.whi};
         double dy = blend(a, b, c, d, w);

@@ -33,9 +33,7 @@ static inline pair around(const fvi_flow_axis *a, __m256 p)
 /* Eight pairs (dY, dX) of the pixels with these places in the plane. */
 static inline __m512i field_at(const fvi_flow_walk *k, __m512i place)
 {
-    __m256i i = _mm512_i64gather_epi32(place, (const void *)k->index, 4);
-    return _mm512_i64gather_epi64(_mm512_cvtepu32_epi64(i),
-                                  (const void *)k->field, 8);
+    return _mm512_i64gather_epi64(place, (const void *)k->field, 8);
 }
 
 static inline __m512d half(__m512i pairs)
