@@ -8,6 +8,7 @@
  * milliseconds of one run, of the clock and of all threads together, so that a
  * peer can be measured in between.
  */
+#define _DEFAULT_SOURCE /* syscall */
 #include "bench.h"
 
 #include <omp.h>

@@ -29,6 +29,9 @@ fv_status fvi_fail_in(fv_ctx *ctx, fv_status status, const char *fmt, ...)
 
 bool fvi_canceled(const fv_ctx *ctx);
 
+/* Threads of what follows, at most; fv_threads stays what the user said. */
+void fvi_use_threads(int threads);
+
 /* ---- memory (counted, 64-byte aligned, 64 readable bytes of slack) ---- */
 
 /* NULL when refused: the sentence is set, return FV_ENOMEM. */

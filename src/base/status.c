@@ -82,6 +82,11 @@ void fv_set_threads(fv_ctx *ctx, int threads)
     omp_set_num_threads(ctx->threads);
 }
 
+void fvi_use_threads(int threads)
+{
+    omp_set_num_threads(threads);
+}
+
 int fv_threads(const fv_ctx *ctx)
 {
     return ctx->threads;

@@ -1,7 +1,6 @@
 /* Running a plan: one loop down the steps, one loop up. */
 #include "graph/plan_internal.h"
 
-#include <omp.h>
 #include <string.h>
 
 static fv_tensor forward_tensor(const fv_plan *p, int32_t id)
@@ -39,7 +38,7 @@ static fvi_call call_of(const fv_plan *p, const fvi_step *s)
 /* For one step, or as the user said. */
 static void set_threads(const fv_ctx *ctx, const fvi_step *s)
 {
-    omp_set_num_threads(s && s->alone ? 1 : fv_threads(ctx));
+    fvi_use_threads(s && s->alone ? 1 : fv_threads(ctx));
 }
 
 static fv_status canceled(fv_ctx *ctx)
