@@ -4,13 +4,15 @@ random weights and from a model, with 1, 3 and 10 images and the same number of
 steps, and scores the images nothing was chosen on.
 
     python3 bench/fine_tuning.py DATA/phase_t98g OUT [--fovea build/bin/fovea]
-        [--model models/nuclei-boundary.fovea] [--epochs 8] [--steps 25]
+        [--model models/nuclei.fovea] [--epochs 6] [--steps 25]
+        [--rates 1e-3,3e-3] [--precision f32]
     python3 bench/fine_tuning.py DATA/phase_t98g OUT --draw PICTURE.svg
 
 The folder holds images/ and labels/. In natural order of names the first 10
-images train, the next 4 choose epoch and thresholds, the last 12 are the test.
-Runs that are there already are not repeated; --draw makes the picture from
-OUT/scores.csv and the histories. Writes OUT/scores.csv; prints it.
+images train, the next 4 choose epoch, thresholds and, with 10 images, the
+learning rate of each beginning; the last 12 are the test. Runs that are there
+already are not repeated; --draw makes the picture from OUT/scores.csv and the
+histories. Writes OUT/scores.csv; prints it.
 """
 import argparse
 import csv
@@ -22,12 +24,7 @@ import subprocess
 
 TRAIN, VAL, TEST = 10, 4, 12
 COUNTS = (1, 3, 10)
-KINDS = {  # name: (from the model, further options)
-    "scratch": (False, []),
-    "model": (True, []),
-    "model, encoder frozen": (True, ["--freeze", "down*,bottom*"]),
-    "model, layer decay 0.7": (True, ["--layer-decay", "0.7"]),
-}
+KINDS = ("scratch", "model")
 
 
 def natural(name):
@@ -39,17 +36,8 @@ def names_in(folder):
                   key=natural)
 
 
-def plan():
-    """Every run: kind and number of images."""
-    for n in COUNTS:
-        yield "scratch", n
-        yield "model", n
-    yield "model, encoder frozen", TRAIN
-    yield "model, layer decay 0.7", TRAIN
-
-
-def run_name(kind, n):
-    return f"{re.sub('[^a-z0-9]+', '-', kind)}-{n}"
+def run_name(kind, n, rate):
+    return f"{kind}-{n}-{rate}"
 
 
 def split_file(o, names, n):
@@ -62,24 +50,37 @@ def split_file(o, names, n):
     return path
 
 
-def train(o, names, kind, n):
-    start, more = KINDS[kind]
-    run = os.path.join(o.out, run_name(kind, n))
+def train(o, names, kind, n, rate):
+    run = os.path.join(o.out, run_name(kind, n, rate))
     if os.path.exists(os.path.join(run, "done")):
         return run
     shutil.rmtree(run, ignore_errors=True)
-    network = (["--init", o.model] if start else
+    network = (["--init", o.model] if kind == "model" else
                ["--arch", "unet", "--config", "base=32,depth=3", "--channels",
                 "3"])
     subprocess.run(
         [o.fovea, "train", "--task", "segment", "--images", f"{o.data}/images",
          "--labels", f"{o.data}/labels", "--split-csv",
-         split_file(o, names, n), "-o", run, "--target", "boundary", "--crop",
-         "192", "--batch", "4", "--steps", str(o.steps), "--epochs",
-         str(o.epochs), "--warmup", "20", "--lr", "1e-3", "--seed", "1", "-q",
-         *network, *more], check=True, stdout=subprocess.DEVNULL)
+         split_file(o, names, n), "-o", run, "--target", "flows", "--crop",
+         "224", "--batch", "4", "--steps", str(o.steps), "--epochs",
+         str(o.epochs), "--warmup", "20", "--lr", rate, "--seed", "1",
+         "--size", "0", "--precision", o.precision, "-q", *network],
+        check=True, stdout=subprocess.DEVNULL)
     open(os.path.join(run, "done"), "w").close()
     return run
+
+
+def history(run):
+    with open(os.path.join(run, "history.csv")) as f:
+        return list(csv.DictReader(f))
+
+
+def best_rate(o, names, kind):
+    """Of the rates, the one that finds most on the validation images."""
+    def found(rate):
+        rows = history(train(o, names, kind, TRAIN, rate))
+        return max(float(r["val_ap50"]) for r in rows)
+    return max(o.rates.split(","), key=found)
 
 
 def score(o, names, run):
@@ -115,11 +116,14 @@ def measure(o):
         raise SystemExit(f"{o.data}: {len(names)} images are too few")
     os.makedirs(o.out, exist_ok=True)
     rows = []
-    for kind, n in plan():
-        run = train(o, names, kind, n)
-        rows.append({"from": kind, "images": n, "steps": o.epochs * o.steps,
-                     **score(o, names, run)})
-        print(f"{kind}\t{n} images\tAP {rows[-1]['ap']:.3f}", flush=True)
+    for kind in KINDS:
+        rate = best_rate(o, names, kind)
+        for n in COUNTS:
+            run = train(o, names, kind, n, rate)
+            rows.append({"from": kind, "rate": rate, "images": n, "steps":
+                         o.epochs * o.steps, **score(o, names, run)})
+            print(f"{kind}\t{n} images\trate {rate}\tAP "
+                  f"{rows[-1]['ap']:.3f}", flush=True)
     with open(os.path.join(o.out, "scores.csv"), "w", newline="") as f:
         w = csv.DictWriter(f, rows[0].keys())
         w.writeheader()
@@ -129,9 +133,7 @@ def measure(o):
 # ---- the picture ----
 
 WIDTH, HEIGHT, LEFT, TOP, WIDE, HIGH, GAP = 720, 300, 56, 34, 280, 210, 76
-COLORS = {"scratch": "#8a8a8a", "model": "#0b6e99",
-          "model, encoder frozen": "#d17a00",
-          "model, layer decay 0.7": "#7a4fbf"}
+COLORS = {"scratch": "#8a8a8a", "model": "#0b6e99"}
 
 
 def text(x, y, words, anchor="middle", color="#222222"):
@@ -160,9 +162,8 @@ def panel(index, title, below, ticks, most, lines):
     return out
 
 
-def history(o, kind):
-    with open(os.path.join(o.out, run_name(kind, TRAIN), "history.csv")) as f:
-        rows = list(csv.DictReader(f))
+def learning(o, kind, rate):
+    rows = history(os.path.join(o.out, run_name(kind, TRAIN, rate)))
     last = float(rows[-1]["step"])
     return [(float(r["step"]) / last, float(r["val_ap50"])) for r in rows], last
 
@@ -173,8 +174,9 @@ def draw(o):
     place = {n: (i + 0.5) / len(COUNTS) for i, n in enumerate(COUNTS)}
     test = [(COLORS[kind], [(place[int(r["images"])], float(r["ap"]))
                             for r in rows if r["from"] == kind])
-            for kind in ("scratch", "model")]
-    val = [(COLORS[kind], *history(o, kind)) for kind in KINDS]
+            for kind in KINDS]
+    rate = {r["from"]: r["rate"] for r in rows}
+    val = [(COLORS[kind], *learning(o, kind, rate[kind])) for kind in KINDS]
     last = val[0][2]
     steps = [(i / 4, f"{last * i / 4:.0f}") for i in range(5)]
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" '
@@ -198,9 +200,11 @@ def main():
     p.add_argument("data")
     p.add_argument("out")
     p.add_argument("--fovea", default="build/bin/fovea")
-    p.add_argument("--model", default="models/nuclei-boundary.fovea")
-    p.add_argument("--epochs", type=int, default=8)
+    p.add_argument("--model", default="models/nuclei.fovea")
+    p.add_argument("--epochs", type=int, default=6)
     p.add_argument("--steps", type=int, default=25)
+    p.add_argument("--rates", default="1e-3,3e-3")
+    p.add_argument("--precision", default="f32")
     p.add_argument("--draw")
     o = p.parse_args()
     draw(o) if o.draw else measure(o)
