@@ -78,7 +78,8 @@ END
   $out/ihc_overlay.png
       a real tissue section (brown and blue), $(nuclei_in ihc) objects outlined.
       The shipped model is made for fluorescence; in this stain it misses
-      most nuclei. It is here to show why one looks before counting.
+      all nuclei or nearly all. It is here to show why one looks before
+      counting.
 END
 cat <<END
 
