@@ -1,4 +1,5 @@
 /* fovea classify: what images show. */
+#include "model/model.h"
 #include "picture.h"
 #include "results.h"
 
@@ -190,14 +191,10 @@ static fv_status begin_features(job *j)
 static fv_status load_model(job *j)
 {
     fv_ctx *ctx = j->c->ctx;
-    char *path;
     if (!j->o->model)
         return fvi_fail(ctx, FV_EINVAL,
                         "classify: with which model? --model NAME or FILE");
-    FV_TRY(fv_model_locate(ctx, NULL, j->o->model, &path));
-    fv_status status = fv_model_read(ctx, path, &j->model);
-    fv_text_free(ctx, path);
-    FV_TRY(status);
+    FV_TRY(fvi_model_open(ctx, j->o->model, &j->model));
     FV_TRY(fv_classifier_new(ctx, j->model, j->o->backend,
                              precision_named(j->o->precision), &j->classifier));
     size_t n = (size_t)j->model->classes + 1;

@@ -1,5 +1,6 @@
 /* fovea embed: which images are alike, as a map of them. */
 #include "atlas.h"
+#include "model/model.h"
 #include "picture.h"
 #include "results.h"
 
@@ -128,11 +129,7 @@ static int finish(job *j, int code)
 static fv_status load_model(job *j)
 {
     fv_ctx *ctx = j->c->ctx;
-    char *path;
-    FV_TRY(fv_model_locate(ctx, NULL, j->o->model, &path));
-    fv_status status = fv_model_read(ctx, path, &j->model);
-    fv_text_free(ctx, path);
-    FV_TRY(status);
+    FV_TRY(fvi_model_open(ctx, j->o->model, &j->model));
     FV_TRY(fv_embedder_new(ctx, j->model, j->o->backend,
                            precision_named(j->o->precision), &j->embedder));
     j->map.numbers = fv_embedder_numbers(j->embedder);

@@ -1,5 +1,6 @@
 /* fovea plan: the layers of a network, their shapes, parameters, work and
  * memory, settled without allocating any of it. */
+#include "model/model.h"
 #include "options.h"
 #include "tell.h"
 
@@ -68,15 +69,10 @@ static fv_status from_arch(fv_ctx *ctx, const plan_args *o, subject *s)
 static fv_status from_model(fv_ctx *ctx, const plan_args *o, const char *name,
                             subject *s)
 {
-    char *path;
     if (o->set)
         return fvi_fail(ctx, FV_EINVAL,
                         "'%s' is no architecture: --set needs one", name);
-    FV_TRY(fv_model_locate(ctx, NULL, name, &path));
-    fv_status status = fv_model_read(ctx, path, &s->model);
-    fv_text_free(ctx, path);
-    if (status != FV_OK)
-        return status;
+    FV_TRY(fvi_model_open(ctx, name, &s->model));
     s->arch = s->model->arch;
     s->config = s->model->config;
     s->graph = s->model->graph;

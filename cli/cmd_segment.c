@@ -248,12 +248,7 @@ static fv_status diameter_named(fv_ctx *ctx, const char *text, double *out)
 static fv_status load_model(job *j)
 {
     fv_ctx *ctx = j->c->ctx;
-    char *path;
-    FV_TRY(fv_model_locate(ctx, NULL, j->o->model, &path));
-    fv_status status = fv_model_read(ctx, path, &j->model);
-    fv_text_free(ctx, path);
-    if (status != FV_OK)
-        return status;
+    FV_TRY(fvi_model_open(ctx, j->o->model, &j->model));
     fv_predict_options o = {.tile = j->o->tile,
                             .overlap = j->o->overlap,
                             .diameter = j->diameter,

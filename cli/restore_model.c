@@ -16,15 +16,12 @@ static void close_model(restorer *r)
 
 fv_status restore_model_open(cli *c, const restore_args *o, restorer *out)
 {
-    char *path;
     restorer r = {.c = c, .plane = plane, .close = close_model};
     fv_predict_options how = {.tile = o->tile,
                               .overlap = o->overlap,
                               .backend = o->backend,
                               .precision = precision_named(o->precision)};
-    FV_TRY(fv_model_locate(c->ctx, NULL, o->model, &path));
-    fv_status status = fv_model_read(c->ctx, path, &r.model);
-    fv_text_free(c->ctx, path);
+    fv_status status = fvi_model_open(c->ctx, o->model, &r.model);
     if (status == FV_OK)
         status = fvi_model_wants(c->ctx, r.model, "restore");
     if (status == FV_OK)

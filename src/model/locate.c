@@ -139,3 +139,12 @@ void fv_text_free(fv_ctx *ctx, char *text)
 {
     fvi_free(ctx, text);
 }
+
+fv_status fvi_model_open(fv_ctx *ctx, const char *name, fv_model **out)
+{
+    char *path;
+    FV_TRY(fv_model_locate(ctx, NULL, name, &path));
+    fv_status status = fv_model_read(ctx, path, out);
+    fv_text_free(ctx, path);
+    return status;
+}

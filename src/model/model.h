@@ -87,6 +87,9 @@ fv_decode_options fvi_decode_at(fv_decode_options o, double scale);
 /* The shortest form that holds the weights of `m` as they are. */
 fv_weights fvi_weights_of(const fv_model *m);
 
+/* Reads the model that fv_model_locate finds by this name; caller's. */
+fv_status fvi_model_open(fv_ctx *ctx, const char *name, fv_model **out);
+
 /* The folder of built-in models and the names in it (without ".fovea"), in
  * natural order; `*path` NULL and no names when there is none. `folder` as in
  * fv_model_locate. Free with fvi_free and fvi_names_free. */

@@ -147,11 +147,7 @@ bool fvi_restore_loss_has(const fvi_run *r, const char *name)
 static fv_status read_model(fvi_run *r, const char *option, const char *name,
                             fv_model **out)
 {
-    char *path;
-    FV_TRY(fv_model_locate(r->ctx, NULL, name, &path));
-    fv_status status = fv_model_read(r->ctx, path, out);
-    fv_text_free(r->ctx, path);
-    FV_TRY(status);
+    FV_TRY(fvi_model_open(r->ctx, name, out));
     const fv_model *m = *out;
     if (m->arch->rank != 2 || m->arch->side)
         return fvi_fail(r->ctx, FV_EINVAL,
