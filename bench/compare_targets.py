@@ -17,14 +17,14 @@ there is none.
 """
 import argparse
 import csv
-import json
-import os
 import pathlib
 import shutil
 import subprocess
 
 import numpy
 from PIL import Image, ImageDraw
+
+import held_out
 
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9)
 FOUND, MISSED, INVENTED = (60, 200, 80), (235, 60, 50), (255, 165, 0)
@@ -35,10 +35,6 @@ def rows_of(o, split):
     with open(o.table, newline="") as f:
         return [r["id"] for r in csv.DictReader(f) if r["split"] == split
                 and (not column or r[column] == value)]
-
-
-def file_of(folder, name):
-    return next(p for p in pathlib.Path(folder).iterdir() if p.stem == name)
 
 
 def train(o, target):
@@ -60,27 +56,11 @@ def train(o, target):
     return run
 
 
-def segment(o, run, names, answers, truth):
-    for folder in (answers, truth):
-        shutil.rmtree(folder, ignore_errors=True)
-    truth.mkdir()
-    for name in names:
-        label = file_of(o.labels, name)
-        (truth / label.name).symlink_to(label.resolve())
-    subprocess.run([o.fovea, "segment",
-                    *[file_of(o.images, name) for name in names], "-o",
-                    answers, "--model", run / "model.fovea", "--save",
-                    "labels", "-q"], check=True, stdout=subprocess.DEVNULL)
-
-
 def score(o, target, run):
     """AP at each IoU, TP, FP and FN summed over the test images."""
-    answers, truth = run / "answers", run / "truth"
-    segment(o, run, rows_of(o, "test"), answers, truth)
-    told = json.loads(subprocess.run(
-        [o.fovea, "score", "segment", answers, truth, "--json", "--objects",
-         run / "objects.csv", "-f"], check=True,
-        stdout=subprocess.PIPE).stdout)
+    told = held_out.score(o.fovea, run / "model.fovea", o.images, o.labels,
+                          rows_of(o, "test"), run, "--objects",
+                          run / "objects.csv", "-f")
     at = {round(p["iou"], 2): p for p in told["pooled"]}
     with open(run / "objects.csv", newline="") as f:
         fates = [(r["side"], r["fate"]) for r in csv.DictReader(f)]
@@ -105,12 +85,11 @@ def outline(labels, wanted):
 
 
 def panel(o, run, name, window, zoom):
-    pixels = numpy.asarray(Image.open(file_of(o.images, name)).convert("RGB"))
-    answers, truth = run / "shown", run / "shown_truth"
-    segment(o, run, [name], answers, truth)
-    subprocess.run([o.fovea, "score", "segment", answers, truth, "--objects",
-                    run / "shown.csv", "-f", "-q"], check=True,
-                   stdout=subprocess.DEVNULL)
+    pixels = numpy.asarray(Image.open(
+        held_out.file_of(o.images, name)).convert("RGB"))
+    shown = run / "shown"
+    held_out.score(o.fovea, run / "model.fovea", o.images, o.labels, [name],
+                   shown, "--objects", run / "shown.csv", "-f")
     with open(run / "shown.csv", newline="") as f:
         rows = list(csv.DictReader(f))
     x, y, size = window
@@ -120,8 +99,8 @@ def panel(o, run, name, window, zoom):
         return a[cut].repeat(zoom, 0).repeat(zoom, 1)
     picture = large(pixels).astype(float)
     picture = 255 * (picture / max(picture.max(), 1)) ** 0.6
-    answer = numpy.asarray(Image.open(next(answers.iterdir())))
-    want = numpy.asarray(Image.open(file_of(o.labels, name)))
+    answer = numpy.asarray(Image.open(next((shown / "answers").iterdir())))
+    want = numpy.asarray(Image.open(held_out.file_of(o.labels, name)))
 
     def labels_of(side, matched):
         return {int(r["label"]) for r in rows if r["side"] == side

@@ -16,11 +16,13 @@ histories. Writes OUT/scores.csv; prints it.
 """
 import argparse
 import csv
-import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
+
+import held_out
 
 TRAIN, VAL, TEST = 10, 4, 12
 COUNTS = (1, 3, 10)
@@ -85,27 +87,10 @@ def best_rate(o, names, kind):
 
 def score(o, names, run):
     """AP at IoU 0.5 of the test images, pooled."""
-    truth, answers = (os.path.join(run, d) for d in ("truth", "answers"))
-    shutil.rmtree(truth, ignore_errors=True)
-    shutil.rmtree(answers, ignore_errors=True)
-    os.makedirs(truth)
-    images = []
-    for name in names[-TEST:]:
-        for folder, add in (("images", images.append), ("labels", None)):
-            for file in os.listdir(os.path.join(o.data, folder)):
-                path = os.path.abspath(os.path.join(o.data, folder, file))
-                if os.path.splitext(file)[0] != name:
-                    continue
-                if add:
-                    add(path)
-                else:
-                    os.symlink(path, os.path.join(truth, file))
-    subprocess.run([o.fovea, "segment", *images, "-o", answers, "--model",
-                    f"{run}/model.fovea", "--save", "labels", "-q"],
-                   check=True, stdout=subprocess.DEVNULL)
-    told = subprocess.run([o.fovea, "score", "segment", answers, truth,
-                           "--json"], check=True, stdout=subprocess.PIPE)
-    first = json.loads(told.stdout)["pooled"][0]
+    told = held_out.score(o.fovea, f"{run}/model.fovea", f"{o.data}/images",
+                          f"{o.data}/labels", names[-TEST:],
+                          pathlib.Path(run))
+    first = told["pooled"][0]
     return {"tp": first["tp"], "fp": first["fp"], "fn": first["fn"],
             "ap": first["tp"] / (first["tp"] + first["fp"] + first["fn"])}
 
