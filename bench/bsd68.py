@@ -17,7 +17,7 @@ import numpy
 from PIL import Image
 
 SIGMA = 25
-SHOTS = 3
+SHOTS = 8
 
 
 def read(path):

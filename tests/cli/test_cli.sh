@@ -80,6 +80,13 @@ run 2 'restore, classify' score clasify a b
 "$fovea" >out.txt 2>err.txt
 [ $? = 2 ] && good || bad 'no verb'
 
+# threads wait briefly for each other, unless the user has said how long
+spins() { OMP_DISPLAY_ENV=verbose "$@" 2>&1 | grep SPINCOUNT | tail -1; }
+check 'threads wait briefly' grep -q "'2000'" \
+    <(spins env -u OMP_WAIT_POLICY -u GOMP_SPINCOUNT "$fovea" help segment)
+check 'GOMP_SPINCOUNT is obeyed' grep -q "'77'" \
+    <(spins env GOMP_SPINCOUNT=77 "$fovea" help segment)
+
 # ---- plans ----
 
 run 0 '900,030,000' plan linear --set in=30000,out=30000
