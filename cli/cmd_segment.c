@@ -3,11 +3,12 @@
 #include "picture.h"
 #include "results.h"
 
+#include <math.h>
 #include <string.h>
 
 typedef struct segment_args {
     const char *output, *model, *save, *precision, *backend, *augment;
-    const char *diameter;
+    const char *diameter, *stain;
     int channel, tile, overlap;
 } segment_args;
 
@@ -22,6 +23,9 @@ static const fv_field options[] = {
             "model was trained"),
     FV_INT(segment_args, channel, 0, 0, 1000, "",
            "channel to use, from 1; 0: all that the model takes"),
+    FV_CHOICE(segment_args, stain, "none", "none|h-dab|h-e",
+              "look at the hematoxylin of an RGB image of a section alone, "
+              "without the DAB or eosin"),
     FV_INT(segment_args, tile, 0, 0, 16384, "px",
            "side of the tiles of large images; 0: by memory"),
     FV_INT(segment_args, overlap, 0, 0, 4096, "px",
@@ -156,15 +160,52 @@ static fv_status save_all(job *j, const picture *p, const char *stem, result *r)
     return status;
 }
 
+static bool has_stain(const job *j)
+{
+    return strcmp(j->o->stain, "none") != 0;
+}
+
+/* What a pixel without tissue shows: the most its type can hold. */
+static double white(const picture *p)
+{
+    const float *x = p->plane.data;
+    double most = 0;
+    if (p->image->pixels.dtype == FV_U8 || p->image->pixels.dtype == FV_U16)
+        return p->image->pixels.dtype == FV_U8 ? UINT8_MAX : UINT16_MAX;
+    for (int64_t i = 0; i < fv_count(p->plane); i++)
+        most = fmax(most, (double)x[i]);
+    return most;
+}
+
+/* The objects of a picture, or of its hematoxylin. */
+static fv_status find(job *j, const picture *p, result *r, int64_t *count)
+{
+    fv_ctx *ctx = j->c->ctx;
+    fv_tensor *maps = wants(j, MAPS) ? &r->maps : NULL, alone;
+    if (!has_stain(j))
+        return fvi_segment(ctx, j->predictor, p->plane, p->image->rgb, maps,
+                           &r->labels, count);
+    FV_TRY(fv_hematoxylin(ctx, p->plane, white(p),
+                          strcmp(j->o->stain, "h-e") == 0 ? FV_STAIN_H_E
+                                                          : FV_STAIN_H_DAB,
+                          &alone));
+    fv_status status =
+        fvi_segment(ctx, j->predictor, alone, 0, maps, &r->labels, count);
+    fv_plane_free(ctx, &alone);
+    return status;
+}
+
 static fv_status segment_whole(job *j, const char *path, const char *stem,
                                int64_t *count)
 {
     picture p;
     result r = {.maps = {.ndim = -1}};
     FV_TRY(picture_read(j->c, path, j->o->channel, &p));
-    fv_status status =
-        fvi_segment(j->c->ctx, j->predictor, p.plane, p.image->rgb,
-                    wants(j, MAPS) ? &r.maps : NULL, &r.labels, count);
+    fv_status status = find(j, &p, &r, count);
+    if (status == FV_OK && *count == 0 && p.image->rgb && !has_stain(j))
+        tell_note(j->c, path,
+                  "nothing found; is it a section in brown and "
+                  "blue? Then try --stain h-dab");
     if (status == FV_OK)
         status = save_all(j, &p, stem, &r);
     picture_free(j->c, &p);
@@ -210,7 +251,7 @@ static fv_status segment_image(job *j, const char *path, const char *stem,
     int64_t numbers =
         axis_extent(im, 'Y') * axis_extent(im, 'X') * im->channels;
     fv_image_free(j->c->ctx, im);
-    if (numbers > large && fvi_predict_streams(j->predictor))
+    if (numbers > large && !has_stain(j) && fvi_predict_streams(j->predictor))
         return segment_large(j, path, stem, count);
     return segment_whole(j, path, stem, count);
 }

@@ -90,6 +90,17 @@ FV_NODISCARD FV_API fv_status fv_image_plane(fv_ctx *ctx, const fv_image *im,
                                              int64_t *nonfinite);
 FV_API void fv_plane_free(fv_ctx *ctx, fv_tensor *plane);
 
+/* Two stains of a section: hematoxylin (blue, nuclei) and another. */
+typedef enum fv_stain { FV_STAIN_H_DAB, FV_STAIN_H_E } fv_stain;
+
+/* How much hematoxylin each pixel of a dense RGB plane (f32 (H,W,3)) shows,
+ * as f32 (H,W,1): its optical density, base 10, without what the other stain
+ * absorbs, from 0 (Ruifrok & Johnston 2001). `white`: the value where no tissue
+ * is. The caller frees `*out` with fv_plane_free. FV_ESHAPE, FV_EINVAL. */
+FV_NODISCARD FV_API fv_status fv_hematoxylin(fv_ctx *ctx, fv_tensor rgb,
+                                             double white, fv_stain stain,
+                                             fv_tensor *out);
+
 /* ---- images too large for memory ---- */
 
 /* An image file from which planes are taken piece by piece. */

@@ -191,6 +191,8 @@ check 'its diameter behind each image' test "$(awk 'NF == 4' out.txt | wc -l)" \
 run 0 '"diameter"' segment s/images -o out5 $m --save csv --json --diameter auto
 run 2 'is not a number' segment s/images -o out6 $m --diameter large
 run 2 'is not one of' segment s/images -o out6 $m --augment twice
+run 1 'in RGB images, this one has 1 channels' segment \
+    s/images/field_001.tif -o out6 $m --stain h-dab
 run 0 '"outputs"' segment s/images -o out3 $m --json --save csv
 run 0 "iou${tab}tp${tab}fp${tab}fn" score segment out s/labels
 run 0 '"n": 2' score segment out s/labels --json
