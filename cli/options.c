@@ -10,7 +10,7 @@ const fv_field global_fields[] = {
     FV_FLAG(globals, json, "results as JSON on standard output"),
     FV_FLAG(globals, force, "replace files that exist"),
     FV_INT(globals, threads, 0, 0, 4096, "",
-           "threads of work; 0: one per core"),
+           "threads of work; 0: OMP_NUM_THREADS, or one per core"),
     FV_REAL(globals, max_memory, 0, 0, 1e9, "MB",
             "refuse to take more memory than this; 0: all of the machine"),
     FV_FLAG(globals, help, "show help and stop"),

@@ -59,7 +59,8 @@ FV_API const char *fv_message(const fv_ctx *ctx);
 /* Short fixed name of a status, for logs and tests: "shape". Never NULL. */
 FV_API const char *fv_status_name(fv_status status);
 
-/* Threads used by every later call on `ctx`; 0 means one per core.
+/* Threads used by every later call on `ctx`; 0: OMP_NUM_THREADS of them where
+ * the environment says so, else one per core.
  * Results do not depend on it (inference), or depend on it alone (training).*/
 FV_API void fv_set_threads(fv_ctx *ctx, int threads);
 FV_API int fv_threads(const fv_ctx *ctx);

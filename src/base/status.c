@@ -1,6 +1,7 @@
 /* The context: one caller's allocator, thread count and last message. */
 #include "base/ctx.h"
 
+#include <limits.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,9 +77,18 @@ fv_status fvi_fail_in(fv_ctx *ctx, fv_status status, const char *fmt, ...)
                     ctx->message);
 }
 
+/* What the user wishes for all programs with OpenMP, or one per core. */
+static int usual_threads(void)
+{
+    const char *wish = getenv("OMP_NUM_THREADS");
+    long threads = wish ? strtol(wish, NULL, 10) : 0;
+    return threads > 0 && threads <= INT_MAX ? (int)threads
+                                             : omp_get_num_procs();
+}
+
 void fv_set_threads(fv_ctx *ctx, int threads)
 {
-    ctx->threads = threads > 0 ? threads : omp_get_num_procs();
+    ctx->threads = threads > 0 ? threads : usual_threads();
     omp_set_num_threads(ctx->threads);
 }
 

@@ -152,6 +152,26 @@ static void files_are_all_or_nothing(void **state)
     assert_int_equal(fvi_file_write(ctx, "/dev/full/x", "a", 1), FV_EIO);
 }
 
+static void threads_are_as_many_as_wished(void **state)
+{
+    const char *before = getenv("OMP_NUM_THREADS");
+    char *kept = before ? strdup(before) : NULL;
+    (void)state;
+    setenv("OMP_NUM_THREADS", "3", 1);
+    fv_set_threads(ctx, 0);
+    assert_int_equal(fv_threads(ctx), 3);
+    fv_set_threads(ctx, 2);
+    assert_int_equal(fv_threads(ctx), 2);
+    setenv("OMP_NUM_THREADS", "many", 1);
+    fv_set_threads(ctx, 0);
+    assert_true(fv_threads(ctx) >= 1 && fv_threads(ctx) < 100000);
+    unsetenv("OMP_NUM_THREADS");
+    if (kept)
+        setenv("OMP_NUM_THREADS", kept, 1);
+    free(kept);
+    fv_set_threads(ctx, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +180,7 @@ int main(void)
         cmocka_unit_test(poisson_and_normal_have_their_moments),
         cmocka_unit_test(natural_order_counts_numbers),
         cmocka_unit_test(the_memory_limit_refuses),
+        cmocka_unit_test(threads_are_as_many_as_wished),
         cmocka_unit_test(fields_parse_and_explain),
         cmocka_unit_test(files_are_all_or_nothing),
     };
