@@ -4,15 +4,17 @@ random weights and from a model, with 1, 3 and 10 images and the same number of
 steps, and scores the images nothing was chosen on.
 
     python3 bench/fine_tuning.py DATA/phase_t98g OUT [--fovea build/bin/fovea]
-        [--model models/nuclei.fovea] [--epochs 6] [--steps 25]
-        [--rates 1e-3,3e-3] [--precision f32]
+        [--model models/nuclei.fovea] [--epochs 6] [--steps 25] [--crop 224]
+        [--val 4] [--test 12] [--rates 1e-3,3e-3,1e-2] [--seeds 1]
+        [--precision f32]
     python3 bench/fine_tuning.py DATA/phase_t98g OUT --draw PICTURE.svg
 
 The folder holds images/ and labels/. In natural order of names the first 10
-images train, the next 4 choose epoch, thresholds and, with 10 images, the
-learning rate of each beginning; the last 12 are the test. Runs that are there
-already are not repeated; --draw makes the picture from OUT/scores.csv and the
-histories. Writes OUT/scores.csv; prints it.
+images train, the next --val choose epoch, thresholds and, with 10 images, the
+learning rate of each beginning (by their loss); the last --test are the test.
+Runs that are there already are not repeated; --draw makes the picture from
+OUT/scores.csv and the histories. Writes OUT/scores.csv, with TP, FP and FN
+summed over seeds; prints it.
 """
 import argparse
 import csv
@@ -24,7 +26,7 @@ import subprocess
 
 import held_out
 
-TRAIN, VAL, TEST = 10, 4, 12
+TRAIN = 10
 COUNTS = (1, 3, 10)
 KINDS = ("scratch", "model")
 
@@ -38,8 +40,8 @@ def names_in(folder):
                   key=natural)
 
 
-def run_name(kind, n, rate):
-    return f"{kind}-{n}-{rate}"
+def run_name(kind, n, rate, seed):
+    return f"{kind}-{n}-{rate}-{seed}"
 
 
 def split_file(o, names, n):
@@ -48,12 +50,12 @@ def split_file(o, names, n):
         w = csv.writer(f)
         w.writerow(("id", "split"))
         w.writerows((name, "train") for name in names[:n])
-        w.writerows((name, "val") for name in names[TRAIN:TRAIN + VAL])
+        w.writerows((name, "val") for name in names[TRAIN:TRAIN + o.val])
     return path
 
 
-def train(o, names, kind, n, rate):
-    run = os.path.join(o.out, run_name(kind, n, rate))
+def train(o, names, kind, n, rate, seed=1):
+    run = os.path.join(o.out, run_name(kind, n, rate, seed))
     if os.path.exists(os.path.join(run, "done")):
         return run
     shutil.rmtree(run, ignore_errors=True)
@@ -64,8 +66,8 @@ def train(o, names, kind, n, rate):
         [o.fovea, "train", "--task", "segment", "--images", f"{o.data}/images",
          "--labels", f"{o.data}/labels", "--split-csv",
          split_file(o, names, n), "-o", run, "--target", "flows", "--crop",
-         "224", "--batch", "4", "--steps", str(o.steps), "--epochs",
-         str(o.epochs), "--warmup", "20", "--lr", rate, "--seed", "1",
+         str(o.crop), "--batch", "4", "--steps", str(o.steps), "--epochs",
+         str(o.epochs), "--warmup", "20", "--lr", rate, "--seed", str(seed),
          "--size", "0", "--precision", o.precision, "-q", *network],
         check=True, stdout=subprocess.DEVNULL)
     open(os.path.join(run, "done"), "w").close()
@@ -78,35 +80,38 @@ def history(run):
 
 
 def best_rate(o, names, kind):
-    """Of the rates, the one that finds most on the validation images."""
-    def found(rate):
+    """Of the rates, the one with the lowest loss on the validation images."""
+    def loss(rate):
         rows = history(train(o, names, kind, TRAIN, rate))
-        return max(float(r["val_ap50"]) for r in rows)
-    return max(o.rates.split(","), key=found)
+        return min(float(r["val_loss"]) for r in rows)
+    return min(o.rates.split(","), key=loss)
 
 
-def score(o, names, run):
-    """AP at IoU 0.5 of the test images, pooled."""
-    told = held_out.score(o.fovea, f"{run}/model.fovea", f"{o.data}/images",
-                          f"{o.data}/labels", names[-TEST:],
-                          pathlib.Path(run))
-    first = told["pooled"][0]
-    return {"tp": first["tp"], "fp": first["fp"], "fn": first["fn"],
-            "ap": first["tp"] / (first["tp"] + first["fp"] + first["fn"])}
+def score(o, names, kind, n, rate):
+    """AP at IoU 0.5 of the test images, pooled over them and the seeds."""
+    total = dict.fromkeys(("tp", "fp", "fn"), 0)
+    for seed in range(1, o.seeds + 1):
+        run = train(o, names, kind, n, rate, seed)
+        told = held_out.score(o.fovea, f"{run}/model.fovea",
+                              f"{o.data}/images", f"{o.data}/labels",
+                              names[-o.test:], pathlib.Path(run))
+        for key in total:
+            total[key] += told["pooled"][0][key]
+    return {**total, "ap": total["tp"] / sum(total.values())}
 
 
 def measure(o):
     names = names_in(os.path.join(o.data, "images"))
-    if len(names) < TRAIN + VAL + TEST:
+    if len(names) < TRAIN + o.val + o.test:
         raise SystemExit(f"{o.data}: {len(names)} images are too few")
     os.makedirs(o.out, exist_ok=True)
     rows = []
     for kind in KINDS:
         rate = best_rate(o, names, kind)
         for n in COUNTS:
-            run = train(o, names, kind, n, rate)
             rows.append({"from": kind, "rate": rate, "images": n, "steps":
-                         o.epochs * o.steps, **score(o, names, run)})
+                         o.epochs * o.steps, "seeds": o.seeds,
+                         **score(o, names, kind, n, rate)})
             print(f"{kind}\t{n} images\trate {rate}\tAP "
                   f"{rows[-1]['ap']:.3f}", flush=True)
     with open(os.path.join(o.out, "scores.csv"), "w", newline="") as f:
@@ -148,7 +153,7 @@ def panel(index, title, below, ticks, most, lines):
 
 
 def learning(o, kind, rate):
-    rows = history(os.path.join(o.out, run_name(kind, TRAIN, rate)))
+    rows = history(os.path.join(o.out, run_name(kind, TRAIN, rate, 1)))
     last = float(rows[-1]["step"])
     return [(float(r["step"]) / last, float(r["val_ap50"])) for r in rows], last
 
@@ -188,7 +193,11 @@ def main():
     p.add_argument("--model", default="models/nuclei.fovea")
     p.add_argument("--epochs", type=int, default=6)
     p.add_argument("--steps", type=int, default=25)
-    p.add_argument("--rates", default="1e-3,3e-3")
+    p.add_argument("--crop", type=int, default=224)
+    p.add_argument("--val", type=int, default=4)
+    p.add_argument("--test", type=int, default=12)
+    p.add_argument("--rates", default="1e-3,3e-3,1e-2")
+    p.add_argument("--seeds", type=int, default=1)
     p.add_argument("--precision", default="f32")
     p.add_argument("--draw")
     o = p.parse_args()

@@ -16,6 +16,7 @@ static const fv_field options[] = {
            "side of the tiles of large images; 0: by memory"),
     FV_INT(restore_args, overlap, 0, 0, 4096, "px",
            "shared by neighboring tiles; 0: by what the network sees"),
+    FV_CHOICE(restore_args, augment, "model", "model|none|flips|all", AUGMENT),
     FV_CHOICE(restore_args, precision, "f32", "f32|bf16", PRECISION_HELP),
     FV_TEXT(restore_args, backend, NULL,
             "kernels: ref, onednn or native; without it the fastest"),

@@ -19,6 +19,7 @@ fv_status restore_model_open(cli *c, const restore_args *o, restorer *out)
     restorer r = {.c = c, .plane = plane, .close = close_model};
     fv_predict_options how = {.tile = o->tile,
                               .overlap = o->overlap,
+                              .views = views_named(o->augment),
                               .backend = o->backend,
                               .precision = precision_named(o->precision)};
     fv_status status = fvi_model_open(c->ctx, o->model, &r.model);

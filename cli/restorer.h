@@ -7,7 +7,7 @@
 
 typedef struct restore_args {
     psf_args psf; /* of wiener and rl */
-    const char *output, *model, *method, *save, *precision, *backend;
+    const char *output, *model, *method, *save, *augment, *precision, *backend;
     int tile, overlap;
     /* of the methods without a network */
     double sigma, strength, h, balance, tv, gain, offset, pitch;

@@ -233,6 +233,10 @@ check 'nothing else' test -s rest/field_001_restored.tif -a \
 run 0 "pitch${tab}y 0.5 um" info rest/field_002_restored.tif
 run 0 "type${tab}f32" info rest/field_002_restored.tif
 run 1 'exists, --force replaces it' restore s/images/field_001.tif -o rest $r
+run 0 '' restore s/images/field_001.tif -o restviews $r --augment all
+check 'views change what is restored' \
+    test "$(cksum <rest/field_001_restored.tif)" != \
+    "$(cksum <restviews/field_001_restored.tif)"
 run 0 '"uncertainty"' restore s/images/field_001.tif -o rest2 $r --json \
     --save restored,uncertainty,residual --tile 64
 check 'uncertainty' test -s rest2/field_001_uncertainty.tif
