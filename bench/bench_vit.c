@@ -167,7 +167,14 @@ __attribute__((target("amx-tile,amx-bf16"))) static int spin_amx(int64_t rounds)
         .row_bytes = {64, 64, 64, 64, 64, 64, 64, 64},
         .rows = {16, 16, 16, 16, 16, 16, 16, 16},
     };
+    uint16_t half[16 * 32];
+    for (int i = 0; i < 16 * 32; i++)
+        half[i] = 0x3F00;
     _tile_loadconfig(&full);
+    _tile_loadd(4, half, 64);
+    _tile_loadd(5, half, 64);
+    _tile_loadd(6, half, 64);
+    _tile_loadd(7, half, 64);
     for (int64_t r = 0; r < rounds; r++) {
         _tile_dpbf16ps(0, 4, 6);
         _tile_dpbf16ps(1, 4, 7);
