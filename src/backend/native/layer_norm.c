@@ -3,7 +3,10 @@
 #include "backend/native/simd.h"
 #include "base/base.h"
 
-enum { ROWS = 64 }; /* positions in a block of sums */
+enum {
+    ROWS = 64, /* positions in a block of sums */
+    AHEAD = 4  /* positions that the second cache is asked for ahead */
+};
 
 typedef struct norm {
     int64_t M, C;
@@ -132,6 +135,9 @@ __attribute__((target("avx512bf16"))) static void tiled_row(const norm *s,
                   m / FVI_TILED * blocks_of(s->C, FVI_TILED) * step +
                   m % FVI_TILED * FVI_TILED;
     moments q = {0};
+    if (m + AHEAD < s->M)
+        for (int64_t k = 0; k < s->C; k += LANES)
+            __builtin_prefetch(x + AHEAD * s->C + k, 0, 2);
     if (m < s->M)
         q = moments_of(x, s->C, s->eps);
     for (int64_t k = 0; k < s->C; k += FVI_TILED, y += step) {
