@@ -60,8 +60,7 @@ say "Comparing with the truth"
 say "Finding the nuclei in a real image (a stained tissue section)"
 real=0
 if picture=$(real_image); then
-    "$fovea" segment "$picture" -o "$out" --stain h-dab --force &&
-        real=1
+    "$fovea" segment "$picture" -o "$out" --stain h-dab --force && real=1
 else
     echo "skipped: the package python3-skimage, which has the image, could" \
         "not be downloaded"
@@ -77,9 +76,9 @@ fovea works. Open these pictures to see what it found:
 END
 [ $real -eq 1 ] && cat <<END
   $out/ihc_overlay.png
-      a real tissue section, $(nuclei_in ihc) nuclei found in its blue stain
-      (--stain h-dab). Dense tissue is hard: some are missed. Look before you
-      count.
+      a real tissue section, $(nuclei_in ihc) objects outlined in its blue stain
+      (--stain h-dab). Dense tissue is hard: many nuclei are missed, and some
+      outlines hold none. Look before you count.
 END
 cat <<END
 
