@@ -3,14 +3,17 @@
 
 Writes tests/golden/stars.txt: distances along rays and probabilities of a
 small label image, labels decoded from maps that test_stars.c makes by the same
-formula, and areas of intersections (triangle by triangle, in double).
+formula, and areas of intersections: triangle by triangle, in double, and by
+Clipper on whole px, as StarDist takes them.
 
-    pip install --no-deps stardist csbdeep; pip install numba tqdm six
+    pip install --no-deps stardist csbdeep
+    pip install numba tqdm six pyclipper
     python3 tools/make_golden_stars.py
 """
 import pathlib
 
 import numpy as np
+import pyclipper
 from skimage import draw
 from stardist.geometry import polygons_to_label, star_dist
 from stardist.nms import non_maximum_suppression
@@ -118,6 +121,33 @@ def golden_areas():
     emit("areas/intersection", areas, 13)
 
 
+def clipped(pair):
+    """Area of the intersection of two polygons of whole corners."""
+    c = pyclipper.Pyclipper()
+    c.AddPath(pair[0], pyclipper.PT_CLIP, True)
+    c.AddPath(pair[1], pyclipper.PT_SUBJECT, True)
+    parts = c.Execute(pyclipper.CT_INTERSECTION, pyclipper.PFT_NONZERO,
+                      pyclipper.PFT_NONZERO)
+    return sum(abs(area([tuple(p) for p in part])) for part in parts)
+
+
+def golden_clipped():
+    r = np.random.default_rng(10)
+    corners, areas = [], []
+    phi = 2 * np.pi * np.arange(16) / 16
+    for _ in range(60):
+        pair = []
+        for _ in range(2):
+            d = r.uniform(6, 16) * r.uniform(0.85, 1.15, 16)
+            c = r.uniform(20, 32, 2)
+            v = c[:, None] + d * [np.cos(phi), np.sin(phi)]
+            pair.append(v.T.astype(int).tolist())
+        corners.append([np.array(v).T for v in pair])
+        areas.append(clipped(pair))
+    emit("clipped/corners", corners)
+    emit("clipped/intersection", areas)
+
+
 def main():
     small = ellipses(24, 28, 7, 9, 3)
     emit("small/labels", small)
@@ -135,6 +165,7 @@ def main():
     decoded("coarse", cells, 32, 2, 0.4, 0.5)
     decoded("strict", cells, 32, 1, 0.8, 0.3)
     golden_areas()
+    golden_clipped()
     OUT.write_text("\n".join(lines) + "\n")
 
 

@@ -43,7 +43,8 @@ typedef struct fv_star_options {
     double overlap;     /* intersection over the smaller area above which
                            the less probable of two stars is dropped      0.4 */
     int rim;            /* cells at the border that are no centers        0   */
-    int truncate;       /* 1: overlaps are of corners cut to whole px     0   */
+    int truncate;       /* 1: overlaps are of corners cut to whole px, and
+                           of crossings rounded where it may matter       0   */
 } fv_star_options;
 FV_API fv_star_options fv_star_default(void);
 /* As the StarDist package does it: rim 2, truncate 1. */

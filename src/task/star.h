@@ -54,9 +54,12 @@ void fvi_star_corners(const fvi_star_maps *m, uint32_t cell, bool truncate,
                       fvi_corners *out);
 /* Area and extents of a polygon. */
 fvi_star fvi_star_measure(uint32_t cell, const fvi_corners *p);
-/* Area of the intersection of two polygons; exact but for rounding. */
+/* Area of the intersection of two polygons; exact but for the last bits. */
 double fvi_star_intersection(const fvi_corners *a, const fvi_corners *b);
-/* Bounds of that area from the extents alone. */
+/* What that area grows by where crossings of edges are rounded to whole px;
+ * corners must be whole. */
+double fvi_star_rounding(const fvi_corners *a, const fvi_corners *b);
+/* Bounds of the area from the extents alone. */
 void fvi_star_bounds(const fvi_star *a, const fvi_star *b, double *least,
                      double *most);
 

@@ -10,6 +10,8 @@
 
 #include "task/star.h"
 
+#include <math.h>
+
 enum {
     FIRST_BLOCK = 64,
     LARGEST_BLOCK = 1 << 14,
@@ -71,6 +73,13 @@ static fvi_star star_in(const selection *s, uint32_t cell, fvi_corners *p)
     return fvi_star_measure(cell, p);
 }
 
+/* Crossings may be rounded when the common area is as near to what is allowed:
+ * most pairs are then decided without. */
+static double near_enough(const fv_star_options *o, double smaller)
+{
+    return o->truncate ? sqrt(smaller) / 2 : 0;
+}
+
 /* Is the common area more than the allowed share of the smaller one? Bounds
  * decide for most pairs. */
 static bool too_much(const selection *s, const fvi_star *a, const fvi_star *b,
@@ -78,17 +87,21 @@ static bool too_much(const selection *s, const fvi_star *a, const fvi_star *b,
 {
     double least, most, smaller = a->area < b->area ? a->area : b->area;
     double allowed = s->m->o.overlap * (smaller + 1e-10);
-    /* rounding, also of stars that only touch */
+    /* the last bits, also of stars that only touch */
     double doubt = 1e-9 * (a->area + b->area);
+    double near = doubt + near_enough(&s->m->o, smaller);
     fvi_star_bounds(a, b, &least, &most);
-    if (least - doubt > allowed)
+    if (least - near > allowed)
         return true;
-    if (most + doubt <= allowed || most == 0)
+    if (most + near <= allowed || most == 0)
         return false;
     fvi_corners pa;
     *work += s->full;
     fvi_star_corners(s->m, a->cell, s->m->o.truncate, &pa);
-    return fvi_star_intersection(&pa, pb) > allowed + doubt;
+    double common = fvi_star_intersection(&pa, pb);
+    if (s->m->o.truncate && fabs(common - allowed) <= near)
+        common += fvi_star_rounding(&pa, pb);
+    return common > allowed + doubt;
 }
 
 /* True when a kept star from number `from` on overlaps `a` too much. A pair
