@@ -170,27 +170,12 @@ static int finish_json(job *j, int code)
     return told == EXIT_DONE ? code : told;
 }
 
-static fv_status check(job *j, const restore_args *o)
-{
-    fv_ctx *ctx = j->c->ctx;
-    if (!o->output)
-        return fvi_fail(ctx, FV_EINVAL, "restore: where to? -o FOLDER");
-    if (!o->model && !o->method)
-        return fvi_fail(ctx, FV_EINVAL,
-                        "restore: how? --model NAME or FILE, or --method "
-                        "gaussian, median, nlm, bm3d, wiener or rl");
-    if (o->model && o->method)
-        return fvi_fail(ctx, FV_EINVAL,
-                        "restore: --model or --method, not both");
-    FV_TRY(results_choose(&j->out, o->save));
-    return o->method ? restore_filter_check(j->c, o) : FV_OK;
-}
-
 static int run(cli *c, const void *args, int count, char **operands)
 {
     const restore_args *o = args;
     job j = {.c = c, .o = o, .out = {c, o->output, kinds, KINDS, 0}};
-    if (check(&j, o) != FV_OK) {
+    if (restore_check(c, o) != FV_OK ||
+        results_choose(&j.out, o->save) != FV_OK) {
         cli_fail(c);
         return EXIT_USAGE;
     }

@@ -130,14 +130,14 @@ static fv_status lucy(const part *p, fv_tensor t)
 static const struct {
     const char *name;
     fv_status (*run)(const part *p, fv_tensor t);
-    bool psf, plane; /* needs a PSF; planes only */
+    bool psf; /* needs one */
 } methods[] = {
-    {"gaussian", gaussian, false, false},
-    {"median", median, false, false},
-    {"nlm", nlm, false, true},
-    {"bm3d", bm3d, false, true},
-    {"wiener", wiener, true, false},
-    {"rl", lucy, true, false},
+    {"gaussian", gaussian, false},
+    {"median", median, false},
+    {"nlm", nlm, false},
+    {"bm3d", bm3d, false},
+    {"wiener", wiener, true},
+    {"rl", lucy, true},
 };
 enum { METHODS = sizeof methods / sizeof *methods };
 
@@ -159,10 +159,6 @@ fv_status restore_filter_check(cli *c, const restore_args *o)
         return fvi_fail(c->ctx, FV_EINVAL,
                         "--method %s needs a point spread function: --psf "
                         "gaussian:SIGMA, airy, gibson-lanni or FILE",
-                        o->method);
-    if (methods[m].plane && o->volume)
-        return fvi_fail(c->ctx, FV_EINVAL,
-                        "--method %s works on planes, leave out --volume",
                         o->method);
     return FV_OK;
 }

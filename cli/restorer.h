@@ -35,8 +35,11 @@ fv_status restore_model_open(cli *c, const restore_args *o, restorer *out);
 fv_status restore_image(restorer *r, const char *path, const fv_image *im,
                         fv_image **restored, fv_image **uncertainty);
 
+/* restore_check.c: FV_EINVAL when options do not belong together. */
+fv_status restore_check(cli *c, const restore_args *o);
+
 /* restore_filter.c: a method that needs no network, by --method. */
-/* FV_EINVAL when the options do not belong together. */
+/* FV_EINVAL when there is none of that name, or it lacks something. */
 fv_status restore_filter_check(cli *c, const restore_args *o);
 /* Restores all planes or volumes of `im` (f32) in place. */
 fv_status restore_filter(cli *c, const restore_args *o, const char *path,

@@ -338,8 +338,12 @@ run 1 "has no bottleneck" train --task embed --images k -o en --arch unet \
 
 run 2 'is not one of' restore s/images/field_001.tif -o r --method magic
 run 2 'needs a point spread' restore s/images/field_001.tif -o r --method rl
-run 2 'leave out --volume' restore s/images/field_001.tif -o r --method nlm \
-    --volume
+run 2 '--volume goes with --method gaussian' restore s/images/field_001.tif \
+    -o r --method nlm --volume
+run 2 '--augment goes with --model' restore s/images/field_001.tif -o r \
+    --method bm3d --augment flips
+run 2 '--pitch-z goes with --method wiener or rl, leave it out with --model' \
+    restore s/images/field_001.tif -o r $r --pitch-z 2
 for method in gaussian median nlm bm3d 'bm3d --stabilize'; do
     run 0 'field_002.tif' restore s/images -o r --force --method \
         $method
