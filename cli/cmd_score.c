@@ -10,6 +10,8 @@ static const fv_field options[] = {
             "segment: overlap from which an object counts as matched in it"),
     FV_REAL(score_args, tolerance, 2, 0, 1000, "px",
             "segment: how far apart outlines may run for boundary F"),
+    FV_INT(score_args, min_area, 0, 0, 1e9, "px",
+           "segment: smaller objects, true or found, do not count"),
     FV_REAL(score_args, range, 0, 0, 1e12, "counts",
             "restore: span that PSNR and SSIM refer to; 0: that of the truth"),
     FV_PATH(score_args, roc, NULL,

@@ -27,6 +27,7 @@ void score_pairs_free(fv_ctx *ctx, score_pairs *p);
 typedef struct score_args {
     const char *objects, *roc, *calibration;
     double iou, tolerance, range;
+    int min_area;
 } score_args;
 
 /* A table of fovea classify against a table or folders named after classes. */

@@ -64,6 +64,16 @@ static fv_status judge(cli *c, tally *t, const char *stem, fv_tensor truth,
     return fvi_text_check(&t->objects);
 }
 
+/* As many judges of the field have it: specks count neither way. */
+static fv_status drop_small(cli *c, const tally *t, fv_tensor truth,
+                            fv_tensor pred)
+{
+    if (t->o->min_area == 0)
+        return FV_OK;
+    FV_TRY(fv_drop_small(c->ctx, truth, t->o->min_area));
+    return fv_drop_small(c->ctx, pred, t->o->min_area);
+}
+
 static fv_status judge_files(cli *c, tally *t, const score_pair *p,
                              verdict *out)
 {
@@ -81,6 +91,8 @@ static fv_status judge_files(cli *c, tally *t, const score_pair *p,
                          p->pred, (long long)b[1], (long long)b[0],
                          (long long)a[1], (long long)a[0]);
         else
+            status = drop_small(c, t, truth->pixels, pred->pixels);
+        if (status == FV_OK)
             status = judge(c, t, p->stem, truth->pixels, pred->pixels, out);
         fv_image_free(c->ctx, pred);
     }

@@ -122,6 +122,11 @@ FV_NODISCARD FV_API fv_status fv_clean_labels(fv_ctx *ctx, fv_tensor labels,
                                               int64_t min_area, int fill_holes,
                                               int64_t *count);
 
+/* In place: removes objects under min_area px; the others keep their numbers.
+ * FV_ESHAPE, FV_ENOMEM. */
+FV_NODISCARD FV_API fv_status fv_drop_small(fv_ctx *ctx, fv_tensor labels,
+                                            int64_t min_area);
+
 /* The median over the objects of labels u32 (H,W) of the diameter of a circle
  * of equal area, px; 0 without objects. `objects` (their number) may be NULL.
  * FV_ESHAPE, FV_ENOMEM. */

@@ -126,6 +126,37 @@ fv_status fvi_clean(fv_ctx *ctx, uint32_t *labels, int64_t h, int64_t w,
     return FV_OK;
 }
 
+static fv_status drop(fv_ctx *ctx, uint32_t *labels, int64_t h, int64_t w,
+                      int64_t min_area)
+{
+    fvi_runs r;
+    fvi_tally t = {.ctx = ctx};
+    FV_TRY(fvi_runs_new(ctx, labels, h, w, false, &r));
+    fv_status status = areas(&r, &t);
+    if (status == FV_OK) {
+        for (int64_t i = 0; i < r.count; i++)
+            if (t.sum[fvi_tally_find(&t, r.run[i].label)] < min_area)
+                r.run[i].label = 0;
+        fvi_runs_paint(ctx, &r, labels);
+    }
+    fvi_tally_free(&t);
+    fvi_runs_free(ctx, &r);
+    return status;
+}
+
+fv_status fv_drop_small(fv_ctx *ctx, fv_tensor labels, int64_t min_area)
+{
+    FV_TRY(fvi_want(ctx, "labels", labels, FV_U32, 2, "u32 (H,W)"));
+    fvi_dense d;
+    FV_TRY(fvi_dense_open(ctx, labels, true, &d));
+    fv_status status =
+        drop(ctx, d.view.data, labels.dim[0], labels.dim[1], min_area);
+    if (status == FV_OK)
+        status = fvi_dense_store(ctx, &d, labels);
+    fvi_dense_close(ctx, &d);
+    return status;
+}
+
 fv_status fv_clean_labels(fv_ctx *ctx, fv_tensor labels, int64_t min_area,
                           int fill_holes, int64_t *count)
 {

@@ -203,6 +203,7 @@ check 'the fate of each object' grep -q '^field_001,truth,1,[0-9]*,[a-z]*,' \
 run 1 'exists' score segment out s/labels --objects fates.csv
 run 0 '"aji"' score segment out s/labels --json --iou 0.7 --tolerance 1.5
 run 2 'out of range' score segment out s/labels --iou 0
+run 0 "true objects${tab}0" score segment out s/labels --min-area 100000
 run 0 'psnr_db' score restore s/images s/images
 run 0 'label,area,centroid-0' measure s/images/field_001.tif \
     s/labels/field_001.tif

@@ -153,6 +153,18 @@ static void objects_survive_there_and_back(void **state)
     free(p.data);
 }
 
+static void small_objects_are_dropped_and_numbers_stay(void **state)
+{
+    (void)state;
+    static const uint32_t before[] = {7, 7, 7, 0, 9, 2, 0, 0, 9, 2, 0, 7};
+    static const uint32_t after[] = {7, 7, 7, 0, 0, 0, 0, 0, 0, 0, 0, 7};
+    fv_tensor l = new_labels(3, 4);
+    memcpy(l.data, before, sizeof before);
+    assert_ok(fv_drop_small(ctx, l, 3));
+    assert_memory_equal(l.data, after, sizeof after);
+    free(l.data);
+}
+
 typedef float hostile(int64_t y, int64_t x, int c);
 
 static float zeros(int64_t y, int64_t x, int c)
@@ -323,6 +335,7 @@ int main(void)
         cmocka_unit_test(targets_are_found_by_name),
         cmocka_unit_test(targets_match_skimage),
         cmocka_unit_test(objects_survive_there_and_back),
+        cmocka_unit_test(small_objects_are_dropped_and_numbers_stay),
         cmocka_unit_test(hostile_maps_end_soon),
         cmocka_unit_test(a_giant_object_ends_soon),
         cmocka_unit_test(threads_change_nothing),

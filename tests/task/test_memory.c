@@ -140,6 +140,7 @@ static fv_status watershed(void)
 static fv_status clean(void)
 {
     int64_t n;
+    FV_TRY(fv_drop_small(ctx, labels, 2));
     return fv_clean_labels(ctx, labels, 3, 1, &n);
 }
 
