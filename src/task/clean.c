@@ -84,25 +84,37 @@ static fv_status areas(const fvi_runs *r, fvi_tally *t)
     return FV_OK;
 }
 
-/* Sums become new numbers; returns how many objects stay. */
-static int64_t number(fvi_tally *t, int64_t min_area)
+/* What becomes of objects that are too small, and of the others. */
+typedef struct removal {
+    int64_t min_area;
+    bool renumber; /* the others, 1 to count */
+    int64_t count; /* how many stay          */
+    bool removed;  /* any                    */
+} removal;
+
+/* Sums become numbers, 0 for what goes. */
+static void number(fvi_tally *t, removal *how)
 {
-    int64_t n = 0;
-    for (int64_t i = 0; i < t->count; i++)
-        t->sum[i] = t->sum[i] >= min_area ? ++n : 0;
-    return n;
+    how->count = 0;
+    for (int64_t i = 0; i < t->count; i++) {
+        const bool stays = t->sum[i] >= how->min_area;
+        how->count += stays;
+        t->sum[i] = !stays          ? 0
+                    : how->renumber ? how->count
+                                    : (int64_t)t->key[i];
+    }
+    how->removed = how->count < t->count;
 }
 
-static fv_status renumber(fv_ctx *ctx, uint32_t *labels, int64_t h, int64_t w,
-                          int64_t min_area, int64_t *count, bool *removed)
+static fv_status remove_small(fv_ctx *ctx, uint32_t *labels, int64_t h,
+                              int64_t w, removal *how)
 {
     fvi_runs r;
     fvi_tally t = {.ctx = ctx};
     FV_TRY(fvi_runs_new(ctx, labels, h, w, false, &r));
     fv_status status = areas(&r, &t);
     if (status == FV_OK) {
-        *count = number(&t, min_area);
-        *removed = *count < t.count;
+        number(&t, how);
         for (int64_t i = 0; i < r.count; i++)
             r.run[i].label =
                 (uint32_t)t.sum[fvi_tally_find(&t, r.run[i].label)];
@@ -116,41 +128,25 @@ static fv_status renumber(fv_ctx *ctx, uint32_t *labels, int64_t h, int64_t w,
 fv_status fvi_clean(fv_ctx *ctx, uint32_t *labels, int64_t h, int64_t w,
                     int64_t min_area, int fill_holes, int64_t *count)
 {
-    bool removed = false;
+    removal how = {.min_area = min_area, .renumber = true};
     if (fill_holes)
         FV_TRY(fill(ctx, labels, h, w));
-    FV_TRY(renumber(ctx, labels, h, w, min_area, count, &removed));
+    FV_TRY(remove_small(ctx, labels, h, w, &how));
+    *count = how.count;
     /* A speck inside an object left a hole. Filling moves no first pixel. */
-    if (removed && fill_holes)
+    if (how.removed && fill_holes)
         FV_TRY(fill(ctx, labels, h, w));
     return FV_OK;
-}
-
-static fv_status drop(fv_ctx *ctx, uint32_t *labels, int64_t h, int64_t w,
-                      int64_t min_area)
-{
-    fvi_runs r;
-    fvi_tally t = {.ctx = ctx};
-    FV_TRY(fvi_runs_new(ctx, labels, h, w, false, &r));
-    fv_status status = areas(&r, &t);
-    if (status == FV_OK) {
-        for (int64_t i = 0; i < r.count; i++)
-            if (t.sum[fvi_tally_find(&t, r.run[i].label)] < min_area)
-                r.run[i].label = 0;
-        fvi_runs_paint(ctx, &r, labels);
-    }
-    fvi_tally_free(&t);
-    fvi_runs_free(ctx, &r);
-    return status;
 }
 
 fv_status fv_drop_small(fv_ctx *ctx, fv_tensor labels, int64_t min_area)
 {
     FV_TRY(fvi_want(ctx, "labels", labels, FV_U32, 2, "u32 (H,W)"));
     fvi_dense d;
+    removal how = {.min_area = min_area};
     FV_TRY(fvi_dense_open(ctx, labels, true, &d));
     fv_status status =
-        drop(ctx, d.view.data, labels.dim[0], labels.dim[1], min_area);
+        remove_small(ctx, d.view.data, labels.dim[0], labels.dim[1], &how);
     if (status == FV_OK)
         status = fvi_dense_store(ctx, &d, labels);
     fvi_dense_close(ctx, &d);
