@@ -132,12 +132,9 @@ static const struct {
     fv_status (*run)(const part *p, fv_tensor t);
     bool psf; /* needs one */
 } methods[] = {
-    {"gaussian", gaussian, false},
-    {"median", median, false},
-    {"nlm", nlm, false},
-    {"bm3d", bm3d, false},
-    {"wiener", wiener, true},
-    {"rl", lucy, true},
+    {"gaussian", gaussian, false}, {"median", median, false},
+    {"nlm", nlm, false},           {"bm3d", bm3d, false},
+    {"wiener", wiener, true},      {"rl", lucy, true},
 };
 enum { METHODS = sizeof methods / sizeof *methods };
 
