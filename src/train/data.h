@@ -74,6 +74,12 @@ fv_status fvi_pair_labels(fv_ctx *ctx, const char *image, const char *labels,
 fv_status fvi_plane_read(fv_ctx *ctx, const char *path, int channels,
                          fv_pair *out);
 
+/* The same for all z planes and time points of a file: how many, and into so
+ * many pairs. */
+fv_status fvi_planes_count(fv_ctx *ctx, const char *path, int64_t *count);
+fv_status fvi_planes_read(fv_ctx *ctx, const char *path, int channels,
+                          int64_t count, fv_pair *out);
+
 /* The channels that fit all images with a role, or all their targets: 3 when
  * any is RGB. */
 fv_status fvi_channels_of(fv_ctx *ctx, const fvi_sources *s, bool targets,

@@ -23,10 +23,20 @@ static int64_t count_role(const fvi_sources *s, fvi_role role)
     return n;
 }
 
+/* A single image by blind spots: what they hide is not seen in validation
+ * either. */
+static bool on_itself(const fvi_run *r)
+{
+    return strcmp(r->o.task, "restore") == 0 &&
+           strncmp(r->o.method, "n2v", 3) == 0 &&
+           count_role(&r->sources, FVI_FOR_TRAINING) == 1 &&
+           count_role(&r->sources, FVI_FOR_VALIDATION) == 0;
+}
+
 static const fvi_sources *val_sources(const fvi_run *r, fvi_role *role)
 {
     bool own = r->o.val_images != NULL;
-    *role = own ? FVI_FOR_TRAINING : FVI_FOR_VALIDATION;
+    *role = own || on_itself(r) ? FVI_FOR_TRAINING : FVI_FOR_VALIDATION;
     return own ? &r->val_sources : &r->sources;
 }
 

@@ -63,23 +63,60 @@ static fv_status with_channels(fv_ctx *ctx, int channels, bool rgb,
     return FV_OK;
 }
 
+static fv_status take_plane(fv_ctx *ctx, const fv_image *im, const char *path,
+                            int64_t t, int64_t z, int channels, fv_pair *out)
+{
+    out->rgb = im->rgb;
+    out->pitch = im->pitch[2];
+    FV_TRY(fv_image_plane(ctx, im, t, z, &out->plane, NULL));
+    if (fv_count(out->plane) == 0)
+        return fvi_fail(ctx, FV_ESHAPE, "%s: the image has no pixels", path);
+    fv_status status = with_channels(ctx, channels, out->rgb, &out->plane);
+    if (status != FV_OK)
+        return fvi_fail_in(ctx, status, "%s", path);
+    out->rgb = out->rgb && out->plane.dim[2] == 3;
+    return FV_OK;
+}
+
 fv_status fvi_plane_read(fv_ctx *ctx, const char *path, int channels,
                          fv_pair *out)
 {
     fv_image *im;
     FV_TRY(fv_image_read(ctx, path, NULL, &im));
-    out->rgb = im->rgb;
-    out->pitch = im->pitch[2];
-    fv_status status = fv_image_plane(ctx, im, 0, -1, &out->plane, NULL);
+    fv_status status = take_plane(ctx, im, path, 0, -1, channels, out);
     fv_image_free(ctx, im);
-    FV_TRY(status);
-    if (fv_count(out->plane) == 0)
-        return fvi_fail(ctx, FV_ESHAPE, "%s: the image has no pixels", path);
-    status = with_channels(ctx, channels, out->rgb, &out->plane);
-    if (status != FV_OK)
-        return fvi_fail_in(ctx, status, "%s", path);
-    out->rgb = out->rgb && out->plane.dim[2] == 3;
+    return status;
+}
+
+static int64_t extent(const fv_image *im, char axis)
+{
+    const char *at = strchr(im->axes, axis);
+    return at ? im->pixels.dim[at - im->axes] : 1;
+}
+
+fv_status fvi_planes_count(fv_ctx *ctx, const char *path, int64_t *count)
+{
+    fv_image *im;
+    FV_TRY(fv_image_read_header(ctx, path, &im));
+    *count = extent(im, 'T') * extent(im, 'Z');
+    fv_image_free(ctx, im);
     return FV_OK;
+}
+
+fv_status fvi_planes_read(fv_ctx *ctx, const char *path, int channels,
+                          int64_t count, fv_pair *out)
+{
+    fv_image *im;
+    FV_TRY(fv_image_read(ctx, path, NULL, &im));
+    const int64_t Z = extent(im, 'Z');
+    fv_status status = FV_OK;
+    if (count != extent(im, 'T') * Z)
+        status =
+            fvi_fail(ctx, FV_EFORMAT, "%s: changed while it was read", path);
+    for (int64_t i = 0; i < count && status == FV_OK; i++)
+        status = take_plane(ctx, im, path, i / Z, i % Z, channels, &out[i]);
+    fv_image_free(ctx, im);
+    return status;
 }
 
 static fv_status read_labels(fv_ctx *ctx, const char *path, fv_pair *out)

@@ -66,13 +66,18 @@ static fv_status read_target(fvi_run *r, const fvi_source *s, fv_pair *out)
                     (long long)out->target.dim[0]);
 }
 
+static fv_status name_pairs(fvi_run *r, const fvi_source *s, int64_t n,
+                            fv_pair *out)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!(out[i].name = fvi_strdup(r->ctx, s->stem)))
+            return FV_ENOMEM;
+    return fvi_canceled(r->ctx) ? fvi_fail(r->ctx, FV_ECANCEL, "canceled")
+                                : FV_OK;
+}
+
 static fv_status read_pair(fvi_run *r, const fvi_source *s, fv_pair *out)
 {
-    if (fvi_canceled(r->ctx))
-        return fvi_fail(r->ctx, FV_ECANCEL, "canceled");
-    out->name = fvi_strdup(r->ctx, s->stem);
-    if (!out->name)
-        return FV_ENOMEM;
     FV_TRY(fvi_plane_read(r->ctx, s->image, r->o.channels, out));
     if (s->labels)
         FV_TRY(read_target(r, s, out));
@@ -80,16 +85,46 @@ static fv_status read_pair(fvi_run *r, const fvi_source *s, fv_pair *out)
                       : FV_OK;
 }
 
+/* Of images that are learned from alone, every plane; the plane to work on
+ * where something belongs to it. */
+static fv_status planes_of(fvi_run *r, const fvi_source *s, int64_t *n)
+{
+    *n = 1;
+    return kind_of(r) == FVI_ALONE ? fvi_planes_count(r->ctx, s->image, n)
+                                   : FV_OK;
+}
+
+static fv_status grow(fvi_run *r, fv_pair **pairs, int64_t count, int64_t n)
+{
+    fv_pair *more =
+        fvi_realloc(r->ctx, *pairs, (size_t)(count + n) * sizeof *more);
+    if (!more)
+        return FV_ENOMEM;
+    memset(more + count, 0, (size_t)n * sizeof *more);
+    *pairs = more;
+    return FV_OK;
+}
+
+static fv_status read_source(fvi_run *r, const fvi_source *s, fv_pair **pairs,
+                             int64_t *count)
+{
+    int64_t n;
+    FV_TRY(planes_of(r, s, &n));
+    FV_TRY(grow(r, pairs, *count, n));
+    fv_pair *out = *pairs + *count;
+    *count += n; /* what a failure leaves is freed with the run */
+    FV_TRY(name_pairs(r, s, n, out));
+    return kind_of(r) == FVI_ALONE
+               ? fvi_planes_read(r->ctx, s->image, r->o.channels, n, out)
+               : read_pair(r, s, out);
+}
+
 static fv_status read_role(fvi_run *r, const fvi_sources *s, fvi_role role,
                            fv_pair **out, int64_t *count)
 {
-    fv_pair *pairs = fvi_calloc(r->ctx, (size_t)s->count + 1, sizeof *pairs);
-    if (!pairs)
-        return FV_ENOMEM;
-    *out = pairs; /* freed with the run */
     for (int64_t i = 0; i < s->count; i++)
         if (s->item[i].role == role)
-            FV_TRY(read_pair(r, &s->item[i], &pairs[(*count)++]));
+            FV_TRY(read_source(r, &s->item[i], out, count));
     return FV_OK;
 }
 

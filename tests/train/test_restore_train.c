@@ -118,6 +118,35 @@ static void learns(const char *method, const char *loss, double least)
     place_free(&p);
 }
 
+/* One file of noisy planes is enough; nothing can be learned from those in its
+ * middle. */
+static void a_stack_alone_is_learned_from(void **state)
+{
+    (void)state;
+    enum { PLANES = 10, FLAT = 5 };
+    place p = place_new();
+    int64_t dim[3] = {PLANES, LARGE, LARGE};
+    fv_image *stack;
+    assert_ok(fv_image_new(ctx, FV_F32, "ZYX", dim, &stack));
+    float *to = stack->pixels.data;
+    for (int i = 0; i < PLANES; i++, to += LARGE * LARGE) {
+        fv_image *im = field((uint64_t)i, 1);
+        if (i / 2 != FLAT / 2)
+            memcpy(to, im->pixels.data, LARGE * LARGE * sizeof *to);
+        fv_image_free(ctx, im);
+    }
+    write_image(p.images, "stack.tif", stack);
+    fv_image_free(ctx, stack);
+    fv_train_options o = restore_options(&p, "n2v");
+    assert_ok(fv_train(ctx, &o, p.run, NULL, NULL));
+    double db = gain(p.run, NULL);
+    if (db < 8)
+        fail_msg("%.2f dB gained", db);
+    o.method = "n2n";
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL, "validate");
+    place_free(&p);
+}
+
 static void every_method_takes_noise_away(void **state)
 {
     (void)state;
@@ -454,6 +483,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_method_takes_noise_away),
+        cmocka_unit_test(a_stack_alone_is_learned_from),
         cmocka_unit_test(sums_of_losses_take_noise_away),
         cmocka_unit_test(labels_are_an_aim),
         cmocka_unit_test(other_channels_are_learned),
