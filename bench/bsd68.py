@@ -4,7 +4,7 @@
 
     python3 bench/bsd68.py TESTSETS/BSD68 DATA/Train400 OUT
 
-Both image folders are in the public repository cszn/DnCNN. Their licence does
+Both image folders are in the public repository cszn/DnCNN. Their license does
 not allow to pass them on. Writes OUT/train/noisy/NAME_1.npy ... (shots differ
 by their noise), OUT/train/once/NAME.npy (the first shot alone, for blind
 spots), OUT/train/clean, OUT/test/noisy, OUT/test/clean, and OUT/split.csv with
