@@ -11,7 +11,8 @@ typedef struct tune_args {
 } tune_args;
 
 static const fv_field options[] = {
-    FV_PATH(tune_args, model, NULL, "model file to tune"),
+    FV_PATH(tune_args, model, NULL,
+            "model file to tune; with --output also a built-in model"),
     FV_PATH(tune_args, images, NULL, "folder of validation images"),
     FV_PATH(tune_args, labels, NULL, "folder of their label images"),
     FV_PATH(tune_args, output, NULL,
@@ -151,7 +152,9 @@ static int run(cli *c, const void *args, int count, char **operands)
         return EXIT_USAGE;
     }
     fv_model *m;
-    if (fv_model_read(c->ctx, o->model, &m) != FV_OK)
+    fv_status status = o->output ? fvi_model_open(c->ctx, o->model, &m)
+                                 : fv_model_read(c->ctx, o->model, &m);
+    if (status != FV_OK)
         return cli_fail(c);
     int code = tune_model(c, o, m);
     fv_model_free(c->ctx, m);

@@ -20,7 +20,8 @@ typedef struct fv_train_options {
     const char *only;      /* "column=value[,value]" keeps rows of the csv */
     double val_fraction, test_fraction; /* 0.1, 0.1 (split by seed)         */
     /* network */
-    const char *arch, *target, *init; /* NULL: by the task, boundary, none  */
+    const char *arch, *target; /* NULL: by the task, boundary              */
+    const char *init;      /* built-in model or file; NULL: random weights */
     const char *config;    /* "base=24,depth=3" for the architecture       */
     int channels;          /* 1 gray, 3 RGB; 0: as the images              */
     const char *normalize; /* percentile, mean_std; NULL: the task's own  */

@@ -157,7 +157,7 @@ static fv_status new_head(fvi_run *r, int maps)
 
 fv_status fvi_read_init(fvi_run *r)
 {
-    FV_TRY(fv_model_read(r->ctx, r->o.init, &r->init));
+    FV_TRY(fvi_model_open(r->ctx, r->o.init, &r->init));
     const fv_model *m = r->init;
     if (strcmp(m->task, r->task->name) != 0)
         return fvi_fail(r->ctx, FV_EINVAL, "%s: is for '%s', expected %s",

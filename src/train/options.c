@@ -34,8 +34,8 @@ const fv_field fv_train_fields[] = {
               "what the network learns to draw; without it that of the model "
               "to start from, else boundary"),
     FV_PATH(T, init, NULL,
-            "model to start from: its architecture is kept, and for another "
-            "target all but its last layer"),
+            "built-in model, or a .fovea file, to start from: its architecture "
+            "is kept, and for another target all but its last layer"),
     FV_TEXT(T, config, NULL,
             "settings of the architecture, as base=24,depth=3"),
     FV_INT(T, channels, 0, 0, 64, "",

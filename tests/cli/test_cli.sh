@@ -168,6 +168,12 @@ run 0 "diameter${tab}off by" tune --model run/model.fovea --images s/images \
     --labels s/labels --size-images s/images --size-labels s/labels \
     --augment flips -o sized.fovea
 run 0 "views${tab}4" info sized.fovea
+run 0 '' tune --model nuclei -o half.fovea --weights f16
+run 1 'cannot open' tune --model nuclei --card none.json
+run 0 "target${tab}flows" train --images s/images --labels s/labels \
+    --init nuclei -o begun --crop 64 --epochs 1 --steps 1 --batch 1
+run 1 "no model 'nosuch'" train --images s/images --labels s/labels \
+    --init nosuch -o lost
 run 0 'estimated by --diameter auto' info sized.fovea
 
 # ---- segment ----
