@@ -1,5 +1,6 @@
 /* fovea classify: what images show. */
 #include "model/model.h"
+#include "output.h"
 #include "picture.h"
 #include "results.h"
 
@@ -171,9 +172,7 @@ static fv_status begin_features(job *j)
         return fvi_fail(j->c->ctx, FV_EINVAL,
                         "--embedding: %s ends in neither .npy nor .csv",
                         j->o->embedding);
-    if (fvi_is_file(j->o->embedding) && !j->c->force)
-        return fvi_fail(j->c->ctx, FV_EIO, "%s exists, --force replaces it",
-                        j->o->embedding);
+    FV_TRY(refuse_existing(j->c, j->o->embedding));
     j->features = fvi_calloc(j->c->ctx, (size_t)n, sizeof *j->features);
     if (!j->features)
         return FV_ENOMEM;

@@ -1,5 +1,6 @@
 /* fovea convert: weights of other programs as a model. */
 #include "options.h"
+#include "output.h"
 #include "tell.h"
 
 #include <string.h>
@@ -181,8 +182,7 @@ static fv_status convert(cli *c, const convert_args *o, const char *from,
     if (!is_fovea(to))
         return fvi_fail(c->ctx, FV_EINVAL, "%s: expected a name with .fovea",
                         to);
-    if (fvi_is_file(to) && !c->force)
-        return fvi_fail(c->ctx, FV_EIO, "%s exists, --force replaces it", to);
+    FV_TRY(refuse_existing(c, to));
     FV_TRY(is_fovea(from) ? fv_model_read(c->ctx, from, &m)
                           : convert_weights(c->ctx, o, from, &m));
     fv_status status = fv_model_write(c->ctx, to, m, weights_named(o->weights));

@@ -1,6 +1,7 @@
 /* fovea embed: which images are alike, as a map of them. */
 #include "atlas.h"
 #include "model/model.h"
+#include "output.h"
 #include "picture.h"
 #include "results.h"
 
@@ -151,10 +152,9 @@ static fv_status check(const job *j)
         return fvi_fail(j->c->ctx, FV_EINVAL,
                         "embed: images of %d px do not fit on a map of %d",
                         o->thumbnail, o->size);
-    for (int i = 0; i < 2 && !j->c->force; i++)
-        if (file[i] && fvi_is_file(file[i]))
-            return fvi_fail(j->c->ctx, FV_EIO, "%s exists, --force replaces it",
-                            file[i]);
+    for (int i = 0; i < 2; i++)
+        if (file[i])
+            FV_TRY(refuse_existing(j->c, file[i]));
     return FV_OK;
 }
 

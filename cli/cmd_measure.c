@@ -1,4 +1,5 @@
 /* fovea measure: the table of objects of an image and its labels. */
+#include "output.h"
 #include "picture.h"
 #include "task/task.h"
 #include "tell.h"
@@ -65,12 +66,9 @@ static int show(cli *c, const measure_args *o, const fv_objects *all,
         return show_json(c, all, pitch);
     if (!o->output)
         return show_table(c, all, pitch);
-    if (!c->force && fvi_is_file(o->output)) {
-        (void)fvi_fail(c->ctx, FV_EIO, "%s exists, --force replaces it",
-                       o->output);
-        return cli_fail(c);
-    }
-    fv_status status = fv_objects_write_csv(c->ctx, o->output, all, pitch);
+    fv_status status = refuse_existing(c, o->output);
+    if (status == FV_OK)
+        status = fv_objects_write_csv(c->ctx, o->output, all, pitch);
     return status == FV_OK ? EXIT_DONE : cli_fail(c);
 }
 

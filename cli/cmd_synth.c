@@ -1,5 +1,6 @@
 /* fovea synth: simulated images of nuclei with known truth, and pictures of
  * given ones. */
+#include "output.h"
 #include "synth.h"
 #include "tell.h"
 
@@ -87,17 +88,14 @@ static fv_status write_to(cli *c, const synth_args *o, int index,
     char *image_path = field_path(c, o, "images", index);
     char *label_path = field_path(c, o, "labels", index);
     fv_status status = FV_ENOMEM;
-    if (image_path && label_path) {
-        bool there = fvi_is_file(image_path) || fvi_is_file(label_path);
-        status = FV_OK;
-        if (there && !c->force)
-            status = fvi_fail(c->ctx, FV_EIO, "%s exists, --force replaces it",
-                              image_path);
-        if (status == FV_OK)
-            status = fv_image_write(c->ctx, image_path, im);
-        if (status == FV_OK)
-            status = fv_labels_write(c->ctx, label_path, labels, im->pitch);
-    }
+    if (image_path && label_path)
+        status = refuse_existing(c, image_path);
+    if (status == FV_OK)
+        status = refuse_existing(c, label_path);
+    if (status == FV_OK)
+        status = fv_image_write(c->ctx, image_path, im);
+    if (status == FV_OK)
+        status = fv_labels_write(c->ctx, label_path, labels, im->pitch);
     fvi_free(c->ctx, image_path);
     fvi_free(c->ctx, label_path);
     return status;

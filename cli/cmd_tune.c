@@ -1,5 +1,6 @@
 /* fovea tune: thresholds that suit validation images, kept in the model. */
 #include "model/model.h"
+#include "output.h"
 #include "tell.h"
 
 #include <math.h>
@@ -124,11 +125,9 @@ static int tune_model(cli *c, const tune_args *o, fv_model *m)
 {
     const char *file = o->output ? o->output : o->model;
     outcome r = {.diameter_error = NAN};
-    if (o->output && !c->force && fvi_is_file(o->output)) {
-        (void)fvi_fail(c->ctx, FV_EIO, "%s exists, --force replaces it", file);
-        return cli_fail(c);
-    }
-    fv_status status = tune(c, o, m, &r);
+    fv_status status = o->output ? refuse_existing(c, o->output) : FV_OK;
+    if (status == FV_OK)
+        status = tune(c, o, m, &r);
     if (status == FV_OK && o->card)
         status = read_card(c->ctx, o->card, m);
     if (status == FV_OK)

@@ -1,5 +1,6 @@
 /* The files a verb writes for each image. */
 #include "results.h"
+#include "output.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -50,14 +51,11 @@ fv_status results_refuse(const results *r, const inputs *in, size_t index,
                          const char *stem)
 {
     FV_TRY(refuse_same_stem(r->c, in, index, stem));
-    for (int i = 0; i < r->kinds && !r->c->force; i++) {
-        char *path = r->chosen & 1u << i ? results_path(r, stem, i) : NULL;
-        if (!path && r->chosen & 1u << i)
-            return FV_ENOMEM;
-        fv_status status = FV_OK;
-        if (path && access(path, F_OK) == 0)
-            status = fvi_fail(r->c->ctx, FV_EIO,
-                              "%s exists, --force replaces it", path);
+    for (int i = 0; i < r->kinds; i++) {
+        if (!(r->chosen & 1u << i))
+            continue;
+        char *path = results_path(r, stem, i);
+        fv_status status = path ? refuse_existing(r->c, path) : FV_ENOMEM;
         fvi_free(r->c->ctx, path);
         FV_TRY(status);
     }

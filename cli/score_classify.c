@@ -1,5 +1,6 @@
 /* Classes that a table of predictions gives, against the true ones. */
 #include "facts.h"
+#include "output.h"
 #include "score.h"
 
 #include <stdlib.h>
@@ -136,9 +137,8 @@ static json_t *scores_json(const exam *e)
 static fv_status write_table(cli *c, const char *path, fvi_text *t)
 {
     fv_status status = fvi_text_check(t);
-    if (status == FV_OK && fvi_is_file(path) && !c->force)
-        status =
-            fvi_fail(c->ctx, FV_EIO, "%s exists, --force replaces it", path);
+    if (status == FV_OK)
+        status = refuse_existing(c, path);
     if (status == FV_OK)
         status = fvi_file_write(c->ctx, path, t->data, t->size);
     fvi_text_free(t);

@@ -1,5 +1,6 @@
 /* Objects found against objects that are there, pooled and averaged. */
 #include "inputs.h"
+#include "output.h"
 #include "score.h"
 
 enum { LEVELS = 10, FATES = FV_MERGED + 1 };
@@ -277,8 +278,7 @@ static fv_status begin_objects(cli *c, tally *t)
     const char *path = t->o->objects;
     if (!path)
         return FV_OK;
-    if (!c->force && fvi_is_file(path))
-        return fvi_fail(c->ctx, FV_EIO, "%s exists, --force replaces it", path);
+    FV_TRY(refuse_existing(c, path));
     score_objects_head(&t->objects);
     return fvi_text_check(&t->objects);
 }

@@ -1,5 +1,6 @@
 /* Pictures of given images through optics and camera. */
 #include "inputs.h"
+#include "output.h"
 #include "picture.h"
 #include "stack.h"
 #include "synth.h"
@@ -88,9 +89,8 @@ static fv_status write_one(const work *w, const char *folder, const char *stem,
     fvi_text t = {.ctx = w->c->ctx};
     fvi_text_add(&t, "%s/%s/%s.tif", w->o->output, folder, stem);
     fv_status status = fvi_text_check(&t);
-    if (status == FV_OK && !w->c->force && fvi_is_file(t.data))
-        status = fvi_fail(w->c->ctx, FV_EIO, "%s exists, --force replaces it",
-                          t.data);
+    if (status == FV_OK)
+        status = refuse_existing(w->c, t.data);
     if (status == FV_OK)
         status = fv_image_write(w->c->ctx, t.data, im);
     fvi_text_free(&t);

@@ -79,7 +79,8 @@ fv_status fvi_file_read(fv_ctx *ctx, const char *path, size_t max,
  * Writing that is all or nothing: bytes go to a temporary file in the same
  * folder, which takes the name only in fvi_file_commit, after fsync.
  *   fvi_file_create -> write through `path_tmp` or fvi_file_add -> commit
- * fvi_file_discard removes what was begun. FV_EIO.
+ * fvi_file_discard removes what was begun. FV_EIO, also when a folder, a device
+ * or a pipe has the name.
  */
 typedef struct fvi_file {
     fv_ctx *ctx;

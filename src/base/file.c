@@ -63,9 +63,21 @@ static char *temporary_name(fv_ctx *ctx, const char *path)
     return t.data;
 }
 
+/* A device or a pipe would be lost: the file written takes its name. */
+static fv_status check_target(fv_ctx *ctx, const char *path)
+{
+    struct stat st;
+    if (lstat(path, &st) != 0 || S_ISREG(st.st_mode) || S_ISLNK(st.st_mode))
+        return FV_OK;
+    bool folder = S_ISDIR(st.st_mode);
+    return fvi_fail(ctx, FV_EIO, "%s: is %s, expected a file", path,
+                    folder ? "a folder" : "a device or a pipe");
+}
+
 fv_status fvi_file_create(fv_ctx *ctx, const char *path, bool open,
                           fvi_file *out)
 {
+    FV_TRY(check_target(ctx, path));
     fvi_file f = {.ctx = ctx};
     f.path = fvi_strdup(ctx, path);
     f.path_tmp = temporary_name(ctx, path);

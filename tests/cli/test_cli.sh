@@ -217,6 +217,13 @@ run 0 '' measure s/images/field_001.tif s/labels/field_001.tif -o o.csv
 check 'nothing but the file' cmp out.txt /dev/null
 check 'the table' grep -q centroid o.csv
 run 1 'exists' measure s/images/field_001.tif s/labels/field_001.tif -o o.csv
+mkfifo pipe.csv
+ln -s nowhere link.csv
+of="measure s/images/field_001.tif s/labels/field_001.tif -o"
+run 1 'pipe.csv exists, --force replaces it' $of pipe.csv
+run 1 'pipe.csv: is a device or a pipe' $of pipe.csv --force
+check 'the pipe stays' test -p pipe.csv
+run 1 'link.csv exists, --force replaces it' $of link.csv
 
 # ---- restoration by networks ----
 
