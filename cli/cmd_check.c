@@ -51,9 +51,10 @@ static int run(cli *c, const void *args, int count, char **operands)
             cli_fail_in(c, operands[i]);
         if (all)
             json_array_append_new(
-                all, json_pack("{s:s, s:b, s:o, s:s}", "model", operands[i],
-                               "good", (int)good, "error", json_number(error),
-                               "message", good ? "" : fv_message(c->ctx)));
+                all, json_pack("{s:o, s:b, s:o, s:o}", "model",
+                               json_text(operands[i]), "good", (int)good,
+                               "error", json_number(error), "message",
+                               json_text(good ? "" : fv_message(c->ctx))));
         else if (good)
             printf("%s\tgood\t%.2g\n", operands[i], error);
     }

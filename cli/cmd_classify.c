@@ -93,9 +93,9 @@ static void note_row(const job *j, const char *path)
         json_object_set_new(all, name[k],
                             json_number((double)j->probability[k]));
     }
-    json_array_append_new(j->done,
-                          json_pack("{s:s, s:s, s:o}", "file", path, "class",
-                                    name[j->order[0]], "probability", all));
+    json_array_append_new(
+        j->done, json_pack("{s:o, s:s, s:o}", "file", json_text(path), "class",
+                           name[j->order[0]], "probability", all));
 }
 
 /* One row of features behind those before it. */
@@ -218,9 +218,9 @@ static int finish(job *j, int code)
         code = cli_fail(j->c);
     if (!j->done)
         return code;
-    int told =
-        tell_json(j->c, json_pack("{s:s, s:O, s:O}", "model", j->o->model,
-                                  "images", j->done, "failed", j->failed));
+    int told = tell_json(j->c, json_pack("{s:o, s:O, s:O}", "model",
+                                         json_text(j->o->model), "images",
+                                         j->done, "failed", j->failed));
     return told == EXIT_DONE ? code : told;
 }
 

@@ -111,16 +111,16 @@ static fv_status describe_origin(fv_ctx *ctx, const convert_args *o,
     fvi_free(ctx, bytes);
     json_t *card = json_object();
     json_object_set_new(card, "title",
-                        json_string(o->title ? o->title : m->arch->title));
+                        json_text(o->title ? o->title : m->arch->title));
     if (o->authors)
-        json_object_set_new(card, "authors", json_string(o->authors));
+        json_object_set_new(card, "authors", json_text(o->authors));
     if (o->license)
-        json_object_set_new(card, "license", json_string(o->license));
+        json_object_set_new(card, "license", json_text(o->license));
     FV_TRY(set_text(ctx, &m->card, card));
-    return set_text(ctx, &m->history,
-                    json_pack("{s:s, s:{s:s, s:s}}", "fovea", FV_VERSION,
-                              "converted_from", "file",
-                              slash ? slash + 1 : path, "sha256", hash));
+    return set_text(
+        ctx, &m->history,
+        json_pack("{s:s, s:{s:o, s:s}}", "fovea", FV_VERSION, "converted_from",
+                  "file", json_text(slash ? slash + 1 : path), "sha256", hash));
 }
 
 /* ---- reading ---- */

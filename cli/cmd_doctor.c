@@ -17,7 +17,7 @@ typedef struct report {
 static void say(report *r, const char *key, const char *value)
 {
     if (r->json)
-        json_object_set_new(r->json, key, json_string(value));
+        json_object_set_new(r->json, key, json_text(value));
     else
         printf("%s\t%s\n", key, value);
 }

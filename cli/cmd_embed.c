@@ -88,9 +88,10 @@ static json_t *places(const atlas *a)
     const char *name = a->names.data;
     for (int64_t i = 0; i < a->count; i++, name += strlen(name) + 1)
         json_array_append_new(
-            all, json_pack("{s:s, s:s, s:f, s:f}", "file", name, "folder",
-                           a->groups.name[atlas_group(a, i)], "x", a->xy[2 * i],
-                           "y", a->xy[2 * i + 1]));
+            all,
+            json_pack("{s:o, s:o, s:f, s:f}", "file", json_text(name), "folder",
+                      json_text(a->groups.name[atlas_group(a, i)]), "x",
+                      a->xy[2 * i], "y", a->xy[2 * i + 1]));
     return all;
 }
 
@@ -99,10 +100,11 @@ static int tell_answer(const job *j)
     const atlas *a = &j->map;
     if (j->failed)
         return tell_json(
-            j->c, json_pack("{s:s, s:s, s:o, s:f, s:f, s:O}", "model",
-                            j->o->model, "map", j->o->output, "images",
-                            places(a), "nearest_in_the_same_folder", a->share,
-                            "by_chance", a->chance, "failed", j->failed));
+            j->c,
+            json_pack("{s:o, s:o, s:o, s:f, s:f, s:O}", "model",
+                      json_text(j->o->model), "map", json_text(j->o->output),
+                      "images", places(a), "nearest_in_the_same_folder",
+                      a->share, "by_chance", a->chance, "failed", j->failed));
     print_answer(j);
     return EXIT_DONE;
 }

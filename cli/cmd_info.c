@@ -166,16 +166,17 @@ static json_t *image_json(const char *path, const picture *p, float *room)
     for (int64_t k = 0; k < p->plane.dim[2]; k++) {
         range r = range_of(p->plane, k, room);
         const char *name = k < im->channels && im->name ? im->name[k] : "";
-        json_array_append_new(
-            channels, json_pack("{s:s, s:f, s:f, s:f, s:f, s:f}", "name", name,
-                                "min", r.min, "p1", r.low, "median", r.median,
-                                "p99.8", r.high, "max", r.max));
+        json_array_append_new(channels,
+                              json_pack("{s:o, s:f, s:f, s:f, s:f, s:f}",
+                                        "name", json_text(name), "min", r.min,
+                                        "p1", r.low, "median", r.median,
+                                        "p99.8", r.high, "max", r.max));
     }
-    return json_pack("{s:s, s:s, s:s, s:o, s:s, s:b, s:[f,f,f], s:o}", "file",
-                     path, "kind", "image", "axes", im->axes, "shape", shape,
-                     "dtype", fv_dtype_name(im->pixels.dtype), "rgb", im->rgb,
-                     "pitch_um", im->pitch[0], im->pitch[1], im->pitch[2],
-                     "channels", channels);
+    return json_pack("{s:o, s:s, s:s, s:o, s:s, s:b, s:[f,f,f], s:o}", "file",
+                     json_text(path), "kind", "image", "axes", im->axes,
+                     "shape", shape, "dtype", fv_dtype_name(im->pixels.dtype),
+                     "rgb", im->rgb, "pitch_um", im->pitch[0], im->pitch[1],
+                     im->pitch[2], "channels", channels);
 }
 
 static fv_status info_image(cli *c, const info_args *o, const char *path,
@@ -315,17 +316,17 @@ static json_t *decode_json(const fv_model *m)
 static json_t *model_json(const char *path, const fv_model *m)
 {
     return json_pack(
-        "{s:s, s:s, s:s, s:o, s:I, s:i, s:[f,f], s:f, s:b, s:b, s:[f,f], s:s, "
+        "{s:o, s:s, s:s, s:o, s:I, s:i, s:[f,f], s:f, s:b, s:b, s:[f,f], s:s, "
         "s:s, s:o, s:o, s:o}",
-        "file", path, "kind", "model", "arch", m->arch->name, "config",
-        config_json(m), "parameters", (json_int_t)fv_param_count(m->graph, 1),
-        "channels", fv_channels(m->graph, m->image), "percentile",
-        m->percentile[0], m->percentile[1], "diameter", m->diameter, "rescaled",
-        m->rescaled, "estimates_diameter", m->size != NULL, "pitch_um",
-        m->pitch_um[0], m->pitch_um[1], "task", m->task, "target",
-        fv_target_name(m->target), "decode", decode_json(m), "card",
-        json_loads(m->card, 0, NULL), "history",
-        json_loads(m->history, 0, NULL));
+        "file", json_text(path), "kind", "model", "arch", m->arch->name,
+        "config", config_json(m), "parameters",
+        (json_int_t)fv_param_count(m->graph, 1), "channels",
+        fv_channels(m->graph, m->image), "percentile", m->percentile[0],
+        m->percentile[1], "diameter", m->diameter, "rescaled", m->rescaled,
+        "estimates_diameter", m->size != NULL, "pitch_um", m->pitch_um[0],
+        m->pitch_um[1], "task", m->task, "target", fv_target_name(m->target),
+        "decode", decode_json(m), "card", json_loads(m->card, 0, NULL),
+        "history", json_loads(m->history, 0, NULL));
 }
 
 static fv_status info_model(cli *c, const char *name, json_t *all)

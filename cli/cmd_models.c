@@ -28,8 +28,8 @@ static void show(const char *name, const char *path, const fv_model *m,
 static json_t *as_json(const char *name, const char *path, const fv_model *m,
                        json_t *card)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:O}", "name", name, "file",
-                     path, "arch", m->arch->name, "target",
+    return json_pack("{s:o, s:o, s:s, s:s, s:I, s:O}", "name", json_text(name),
+                     "file", json_text(path), "arch", m->arch->name, "target",
                      fv_target_name(m->target), "parameters",
                      (json_int_t)fv_param_count(m->graph, 1), "card", card);
 }

@@ -103,7 +103,8 @@ static fv_status report(const job *j, const char *path, const char *stem,
         fflush(stdout);
         return FV_OK;
     }
-    json_t *row = json_pack("{s:s, s:f}", "file", path, "seconds", seconds);
+    json_t *row =
+        json_pack("{s:o, s:f}", "file", json_text(path), "seconds", seconds);
     return results_tell(&j->out, stem, row, j->done);
 }
 

@@ -137,8 +137,8 @@ static fv_status report(const job *j, const char *path, const char *stem,
         fflush(stdout);
         return FV_OK;
     }
-    json_t *row = json_pack("{s:s, s:I, s:f}", "file", path, "objects",
-                            (json_int_t)count, "seconds", seconds);
+    json_t *row = json_pack("{s:o, s:I, s:f}", "file", json_text(path),
+                            "objects", (json_int_t)count, "seconds", seconds);
     if (diameter > 0)
         json_object_set_new(row, "diameter", json_real(diameter));
     return results_tell(&j->out, stem, row, j->done);
@@ -312,8 +312,8 @@ static fv_status prepare(job *j, int count, char **operands)
 
 static int finish_json(job *j, int code)
 {
-    json_t *all = json_pack("{s:s, s:O, s:O}", "model", j->o->model, "images",
-                            j->done, "failed", j->failed);
+    json_t *all = json_pack("{s:o, s:O, s:O}", "model", json_text(j->o->model),
+                            "images", j->done, "failed", j->failed);
     int told = tell_json(j->c, all);
     return told == EXIT_DONE ? code : told;
 }

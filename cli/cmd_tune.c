@@ -102,12 +102,12 @@ static int report(cli *c, const char *file, const fv_model *m, const outcome *r)
 {
     if (c->json)
         return tell_json(
-            c, json_pack("{s:s, s:I, s:o, s:f, s:f, s:I, s:o}", "model", file,
-                         "images", (json_int_t)r->images, "ap50",
-                         json_number(r->ap), "threshold", m->decode.threshold,
-                         "seed", m->decode.seed, "min_area",
-                         (json_int_t)m->decode.min_area, "diameter_error",
-                         json_number(r->diameter_error)));
+            c, json_pack("{s:o, s:I, s:o, s:f, s:f, s:I, s:o}", "model",
+                         json_text(file), "images", (json_int_t)r->images,
+                         "ap50", json_number(r->ap), "threshold",
+                         m->decode.threshold, "seed", m->decode.seed,
+                         "min_area", (json_int_t)m->decode.min_area,
+                         "diameter_error", json_number(r->diameter_error)));
     if (r->images == 0) {
         printf("model\t%s\n", file);
         return EXIT_DONE;

@@ -94,7 +94,7 @@ static bool add_outputs(const results *r, const char *stem, json_t *row)
             continue;
         char *file = results_path(r, stem, i);
         good = file && json_object_set_new(files, r->kind[i].name,
-                                           json_string(file)) == 0;
+                                           json_text(file)) == 0;
         fvi_free(r->c->ctx, file);
     }
     if (!good)
@@ -131,8 +131,9 @@ static void tell_failure(cli *c, const char *path, json_t *failed)
     tell_progress(c, 1, 1, "");
     cli_fail_in(c, path);
     if (failed)
-        json_array_append_new(failed, json_pack("{s:s, s:s}", "file", path,
-                                                "error", fv_message(c->ctx)));
+        json_array_append_new(failed, json_pack("{s:o, s:o}", "file",
+                                                json_text(path), "error",
+                                                json_text(fv_message(c->ctx))));
 }
 
 int inputs_each(cli *c, const inputs *in, json_t *failed, input_fn work,

@@ -143,8 +143,8 @@ static size_t degrade_all(cli *c, const synth_args *o, const inputs *in,
             cli_fail_in(c, in->path[i]);
             failed++;
         } else if (list) {
-            json_array_append_new(list,
-                                  json_pack("{s:s}", "file", in->path[i]));
+            json_array_append_new(
+                list, json_pack("{s:o}", "file", json_text(in->path[i])));
         } else {
             printf("%s\n", in->path[i]);
         }

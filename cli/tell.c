@@ -2,6 +2,7 @@
 #include "tell.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -62,6 +63,44 @@ void tell_field(fvi_text *text, const char *word)
     for (; *word; word++)
         fvi_text_add(text, *word == '"' ? "\"\"" : "%c", *word);
     fvi_text_add(text, "\"");
+}
+
+/* Bytes of the character at `s`, 0 when it is none of UTF-8. Source: Unicode
+ * 15.0, table 3-7. */
+static size_t character(const unsigned char *s)
+{
+    if (s[0] < 0x80)
+        return 1;
+    if (s[0] < 0xC2 || s[0] > 0xF4)
+        return 0;
+    int low = s[0] == 0xE0 ? 0xA0 : s[0] == 0xF0 ? 0x90 : 0x80;
+    int high = s[0] == 0xED ? 0x9F : s[0] == 0xF4 ? 0x8F : 0xBF;
+    if (s[1] < low || s[1] > high)
+        return 0;
+    size_t n = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
+    for (size_t i = 2; i < n; i++)
+        if ((s[i] & 0xC0) != 0x80)
+            return 0;
+    return n;
+}
+
+json_t *json_text(const char *text)
+{
+    static const char replacement[] = "\xEF\xBF\xBD";
+    char *clean = malloc(3 * strlen(text) + 1);
+    size_t size = 0;
+    if (!clean)
+        return NULL;
+    while (*text) {
+        size_t n = character((const unsigned char *)text);
+        size_t add = n ? n : sizeof replacement - 1;
+        memcpy(clean + size, n ? text : replacement, add);
+        size += add;
+        text += n ? n : 1;
+    }
+    json_t *string = json_stringn(clean, size);
+    free(clean);
+    return string;
 }
 
 json_t *json_number(double x)

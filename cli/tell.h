@@ -21,6 +21,10 @@ int tell_json(cli *c, json_t *value);
 /* A field of CSV (RFC 4180): quoted when it has to be. */
 void tell_field(fvi_text *text, const char *word);
 
+/* Text from outside, as a path: bytes that are not UTF-8, which JSON refuses,
+ * become U+FFFD. NULL when out of memory. */
+json_t *json_text(const char *text);
+
 /* A number, or null when it is not finite. */
 json_t *json_number(double x);
 

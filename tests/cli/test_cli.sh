@@ -396,6 +396,19 @@ else
     skip 'deconvolution (built without FFTW)'
 fi
 
+# ---- names that are not UTF-8 ----
+
+odd=$(printf 'caf\351.tif')
+shown=$(printf 'caf\357\277\275')
+cp s/images/field_001.tif "$odd"
+run 0 "\"file\": \"$shown.tif\"" info "$odd" --json
+run 0 "\"file\": \"$shown.tif\"" classify "$odd" $k --json
+run 0 "\"file\": \"$shown.tif\"" embed "$odd" $e -o odd.png --json
+run 0 "\"odd/${shown}_labels.tif\"" segment "$odd" -o odd $m --json
+run 0 "\"odd/${shown}_restored.tif\"" restore "$odd" -o odd $r --json
+run 0 "\"file\": \"$shown.tif\"" synth degrade "$odd" -o odd --json
+run 1 "\"file\": \"$shown.tif\"" segment "$odd" -o odd $m --json
+
 # ---- bad input ----
 
 run 1 'missing.tif' segment missing.tif -o bad $m
