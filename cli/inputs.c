@@ -66,8 +66,15 @@ static fv_status add_names(cli *c, inputs *in, const char *folder,
 static fv_status skip(cli *c, inputs *in, const char *operand)
 {
     cli_fail_in(c, operand);
-    in->failed++;
-    return FV_OK;
+    lost_input *grown =
+        fvi_realloc(c->ctx, in->lost, (in->failed + 1) * sizeof *grown);
+    if (!grown)
+        return FV_ENOMEM;
+    in->lost = grown;
+    lost_input *it = &grown[in->failed++];
+    it->why = fvi_strdup(c->ctx, fv_message(c->ctx));
+    it->operand = fvi_strdup(c->ctx, operand);
+    return it->why && it->operand ? FV_OK : FV_ENOMEM;
 }
 
 static fv_status add_folder(cli *c, inputs *in, const char *folder)
@@ -158,5 +165,10 @@ void inputs_free(cli *c, inputs *in)
     for (size_t i = 0; i < in->count; i++)
         fvi_free(c->ctx, in->path[i]);
     fvi_free(c->ctx, in->path);
+    for (size_t i = 0; i < in->failed; i++) {
+        fvi_free(c->ctx, in->lost[i].operand);
+        fvi_free(c->ctx, in->lost[i].why);
+    }
+    fvi_free(c->ctx, in->lost);
     *in = (inputs){0};
 }

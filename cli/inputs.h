@@ -5,10 +5,16 @@
 
 #include "cmd.h"
 
+/* An operand that names nothing, and the sentence about it. */
+typedef struct lost_input {
+    char *operand, *why;
+} lost_input;
+
 typedef struct inputs {
     char **path;
     size_t count, room;
-    int failed; /* operands that name nothing; each was told on stderr */
+    lost_input *lost; /* each was told on stderr */
+    size_t failed;    /* of these */
 } inputs;
 
 /*

@@ -126,26 +126,29 @@ static fv_status with_stem(cli *c, const inputs *in, size_t index,
     return status;
 }
 
-static void tell_failure(cli *c, const char *path, json_t *failed)
+/* `failed` NULL without --json. */
+static void add_failure(json_t *failed, const char *path, const char *why)
 {
-    tell_progress(c, 1, 1, "");
-    cli_fail_in(c, path);
     if (failed)
-        json_array_append_new(failed, json_pack("{s:o, s:o}", "file",
-                                                json_text(path), "error",
-                                                json_text(fv_message(c->ctx))));
+        json_array_append_new(failed,
+                              json_pack("{s:o, s:o}", "file", json_text(path),
+                                        "error", json_text(why)));
 }
 
 int inputs_each(cli *c, const inputs *in, json_t *failed, input_fn work,
                 void *job)
 {
-    size_t bad = (size_t)in->failed, total = bad + in->count;
+    size_t bad = in->failed, total = bad + in->count;
+    for (size_t i = 0; i < in->failed; i++)
+        add_failure(failed, in->lost[i].operand, in->lost[i].why);
     for (size_t i = 0; i < in->count; i++) {
         tell_progress(c, (double)i, (double)in->count, in->path[i]);
         fv_status status = with_stem(c, in, i, work, job);
         if (status == FV_OK)
             continue;
-        tell_failure(c, in->path[i], failed);
+        tell_progress(c, 1, 1, "");
+        cli_fail_in(c, in->path[i]);
+        add_failure(failed, in->path[i], fv_message(c->ctx));
         bad++;
         if (status == FV_ECANCEL) {
             bad += in->count - i - 1;

@@ -40,8 +40,9 @@ fv_status results_save(const results *r, const char *stem, save_fn save,
 fv_status results_tell(const results *r, const char *stem, json_t *row,
                        json_t *rows);
 
-/* Calls `work` with the stem of each input, tells each failure on stderr and
- * into `failed` (NULL without --json). Returns the exit code. */
+/* Calls `work` with the stem of each input, tells each failure on stderr and,
+ * as the operands that name nothing, into `failed` (NULL without --json).
+ * Returns the exit code. */
 typedef fv_status (*input_fn)(void *job, size_t index, const char *stem);
 int inputs_each(cli *c, const inputs *in, json_t *failed, input_fn work,
                 void *job);

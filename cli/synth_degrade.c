@@ -135,7 +135,7 @@ static fv_status make_folders(cli *c, const synth_args *o)
 static size_t degrade_all(cli *c, const synth_args *o, const inputs *in,
                           json_t *list)
 {
-    size_t failed = (size_t)in->failed;
+    size_t failed = in->failed;
     for (size_t i = 0; i < in->count; i++) {
         tell_progress(c, (double)i, (double)in->count, in->path[i]);
         if (degrade(c, o, in, i) != FV_OK) {
@@ -163,7 +163,7 @@ int synth_degrade(cli *c, const synth_args *o, int count, char **operands)
     } else {
         json_t *list = c->json ? json_array() : NULL;
         size_t failed = degrade_all(c, o, &in, list);
-        code = exit_code(failed, in.count + (size_t)in.failed);
+        code = exit_code(failed, in.count + in.failed);
         if (list && tell_json(c, list) != EXIT_DONE)
             code = EXIT_FAILED;
     }

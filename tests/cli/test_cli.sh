@@ -421,6 +421,11 @@ run 1 'no step of this network' segment s/images -o bad $m --precision bf16
 run 1 'is no channel 3' segment s/images -o bad $m --channel 3
 mkdir empty
 run 1 'no images in the folder' segment empty -o bad $m
+run 1 '"error": "no file matches"' segment '*.nothing' -o bad $m --json
+run 3 '"error": "there are no images in the folder"' restore empty \
+    s/images/field_001.tif -o bad $r --json
+run 3 '"file": "missing.tif"' restore missing.tif s/images/field_002.tif \
+    -o bad $r --json
 cp -r s/images other
 run 3 'would write the same files' segment s/images other/field_001.tif \
     -o bad2 $m
