@@ -190,9 +190,6 @@ static fv_status begin_features(job *j)
 static fv_status load_model(job *j)
 {
     fv_ctx *ctx = j->c->ctx;
-    if (!j->o->model)
-        return fvi_fail(ctx, FV_EINVAL,
-                        "classify: with which model? --model NAME or FILE");
     FV_TRY(fvi_model_open(ctx, j->o->model, &j->model));
     FV_TRY(fv_classifier_new(ctx, j->model, j->o->backend,
                              precision_named(j->o->precision), &j->classifier));
@@ -241,6 +238,12 @@ static void release(job *j)
 static int run(cli *c, const void *args, int count, char **operands)
 {
     job j = {.c = c, .o = args, .table = {.ctx = c->ctx}};
+    if (!j.o->model) {
+        (void)fvi_fail(c->ctx, FV_EINVAL,
+                       "classify: with which model? --model NAME or FILE");
+        cli_fail(c);
+        return EXIT_USAGE;
+    }
     if (c->json) {
         j.done = json_array();
         j.failed = json_array();

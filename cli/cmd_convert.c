@@ -155,11 +155,6 @@ static fv_status convert_weights(fv_ctx *ctx, const convert_args *o,
                                  const char *path, fv_model **out)
 {
     fv_model *m;
-    if (!o->arch || !o->task)
-        return fvi_fail(ctx, FV_EINVAL,
-                        "%s: weights alone are no model: --arch NAME and "
-                        "--task segment or restore say what they are for",
-                        path);
     FV_TRY(new_model(ctx, o, &m));
     fv_status status = from_weights(ctx, o, path, m);
     if (status == FV_OK)
@@ -175,13 +170,24 @@ static bool is_fovea(const char *path)
     return n > 6 && strcmp(path + n - 6, ".fovea") == 0;
 }
 
+static fv_status check_usage(cli *c, const convert_args *o, const char *from,
+                             const char *to)
+{
+    if (!is_fovea(to))
+        return fvi_fail(c->ctx, FV_EINVAL, "%s: expected a name with .fovea",
+                        to);
+    if (!is_fovea(from) && (!o->arch || !o->task))
+        return fvi_fail(c->ctx, FV_EINVAL,
+                        "%s: weights alone are no model: --arch NAME and "
+                        "--task segment or restore say what they are for",
+                        from);
+    return FV_OK;
+}
+
 static fv_status convert(cli *c, const convert_args *o, const char *from,
                          const char *to)
 {
     fv_model *m;
-    if (!is_fovea(to))
-        return fvi_fail(c->ctx, FV_EINVAL, "%s: expected a name with .fovea",
-                        to);
     FV_TRY(refuse_existing(c, to));
     FV_TRY(is_fovea(from) ? fv_model_read(c->ctx, from, &m)
                           : convert_weights(c->ctx, o, from, &m));
@@ -196,6 +202,10 @@ static fv_status convert(cli *c, const convert_args *o, const char *from,
 static int run(cli *c, const void *args, int count, char **operands)
 {
     (void)count;
+    if (check_usage(c, args, operands[0], operands[1]) != FV_OK) {
+        cli_fail(c);
+        return EXIT_USAGE;
+    }
     if (convert(c, args, operands[0], operands[1]) == FV_OK)
         return EXIT_DONE;
     return cli_fail(c);

@@ -141,28 +141,25 @@ static fv_status load_model(job *j)
     return j->code ? FV_OK : FV_ENOMEM;
 }
 
-static fv_status check(const job *j)
+static fv_status check_usage(cli *c, const embed_args *o)
 {
-    const embed_args *o = j->o;
-    const char *file[] = {o->output, o->csv};
     if (!o->output)
-        return fvi_fail(j->c->ctx, FV_EINVAL, "embed: where to? -o FILE.png");
+        return fvi_fail(c->ctx, FV_EINVAL, "embed: where to? -o FILE.png");
     if (!o->model)
-        return fvi_fail(j->c->ctx, FV_EINVAL,
+        return fvi_fail(c->ctx, FV_EINVAL,
                         "embed: with which model? --model NAME or FILE");
     if (o->thumbnail > o->size)
-        return fvi_fail(j->c->ctx, FV_EINVAL,
+        return fvi_fail(c->ctx, FV_EINVAL,
                         "embed: images of %d px do not fit on a map of %d",
                         o->thumbnail, o->size);
-    for (int i = 0; i < 2; i++)
-        if (file[i])
-            FV_TRY(refuse_existing(j->c, file[i]));
     return FV_OK;
 }
 
 static fv_status prepare(job *j, int count, char **operands)
 {
-    FV_TRY(check(j));
+    FV_TRY(refuse_existing(j->c, j->o->output));
+    if (j->o->csv)
+        FV_TRY(refuse_existing(j->c, j->o->csv));
     FV_TRY(load_model(j));
     return inputs_expand(j->c, count, operands, &j->in);
 }
@@ -181,6 +178,10 @@ static void release(job *j)
 static int run(cli *c, const void *args, int count, char **operands)
 {
     const embed_args *o = args;
+    if (check_usage(c, o) != FV_OK) {
+        cli_fail(c);
+        return EXIT_USAGE;
+    }
     fvi_text none = {.ctx = c->ctx};
     job j = {.c = c, .o = o};
     j.map = (atlas){.ctx = c->ctx,

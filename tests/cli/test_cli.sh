@@ -122,13 +122,15 @@ run 0 'converted_from' info d.fovea --json
 run 1 'exists, --force replaces it' convert d.fovea d.fovea
 run 0 '' convert d.fovea d16.fovea --weights bf16
 check '16 bits are shorter' test "$(wc -c <d16.fovea)" -lt "$(wc -c <d.fovea)"
-run 1 'weights alone are no model' convert "$golden/dncnn.pth" e.fovea
+run 2 'weights alone are no model' convert "$golden/dncnn.pth" e.fovea
 run 1 "has no tensor 'down0.conv1.weight'" convert "$golden/dncnn.pth" e.fovea \
     --arch unet --task segment
 run 1 'target boundary has 3 maps' convert "$golden/unet.pth" e.fovea \
     --arch unet --set base=2,depth=1,convs=1,batch_norm=0,up=transpose \
     --task segment --target boundary
-run 1 'expected a name with .fovea' convert "$golden/dncnn.pth" e.pth
+run 2 'weights alone are no model' convert "$golden/dncnn.pth" e.fovea \
+    --arch dncnn
+run 2 'expected a name with .fovea' convert "$golden/dncnn.pth" e.pth
 printf 'PK\003\004not an archive' >bad.pth
 run 1 'is no whole zip archive' convert bad.pth e.fovea --arch unet \
     --task restore
@@ -309,7 +311,7 @@ sed "1s/${tab}a${tab}b/${tab}0${tab}1/" out.txt >digits.tsv
 run 0 "images${tab}2" score classify digits.tsv t10k-labels-idx1-ubyte
 cp t10k-labels-idx1-ubyte wrong-images-idx3-ubyte
 run 1 'has 1 extents, expected 3' classify wrong-images-idx3-ubyte $k
-run 1 'with which model' classify k/a
+run 2 'with which model' classify k/a
 printf '{"title": "two kinds"}' >card.json
 run 0 '' tune $k --output small.fovea --card card.json --weights f16
 run 0 'two kinds' info small.fovea
@@ -341,9 +343,9 @@ run 0 "shown${tab}0" embed k/a $e -o dots.png --thumbnail 0
 run 0 "images${tab}2" embed t10k-images-idx3-ubyte $e -o digits.png
 run 3 'missing.png' embed k/a missing.png $e -o map3.png
 run 1 'embed or classify' embed k/a $r -o map4.png
-run 1 'with which model' embed k/a -o map4.png
-run 1 'where to' embed k/a $e
-run 1 'do not fit on a map of 64' embed k/a $e -o map4.png --size 64 \
+run 2 'with which model' embed k/a -o map4.png
+run 2 'where to' embed k/a $e
+run 2 'do not fit on a map of 64' embed k/a $e -o map4.png --size 64 \
     --thumbnail 65
 run 1 "has no bottleneck" train --task embed --images k -o en --arch unet \
     --crop 32
