@@ -11,8 +11,9 @@ typedef struct measure_args {
 } measure_args;
 
 static const fv_field options[] = {
-    FV_PATH(measure_args, output, NULL,
-            "file for the table; without it standard output"),
+    FV_PATH(
+        measure_args, output, NULL,
+        "file for the table, in place of standard output; with --json both"),
     FV_END,
 };
 
@@ -62,14 +63,16 @@ static int show_table(cli *c, const fv_objects *all, const double pitch[3])
 static int show(cli *c, const measure_args *o, const fv_objects *all,
                 const double pitch[3])
 {
+    fv_status status = FV_OK;
+    if (o->output)
+        status = refuse_existing(c, o->output);
+    if (status == FV_OK && o->output)
+        status = fv_objects_write_csv(c->ctx, o->output, all, pitch);
+    if (status != FV_OK)
+        return cli_fail(c);
     if (c->json)
         return show_json(c, all, pitch);
-    if (!o->output)
-        return show_table(c, all, pitch);
-    fv_status status = refuse_existing(c, o->output);
-    if (status == FV_OK)
-        status = fv_objects_write_csv(c->ctx, o->output, all, pitch);
-    return status == FV_OK ? EXIT_DONE : cli_fail(c);
+    return o->output ? EXIT_DONE : show_table(c, all, pitch);
 }
 
 static fv_status measure(cli *c, const picture *p, const char *label_path,

@@ -219,6 +219,9 @@ run 0 '' measure s/images/field_001.tif s/labels/field_001.tif -o o.csv
 check 'nothing but the file' cmp out.txt /dev/null
 check 'the table' grep -q centroid o.csv
 run 1 'exists' measure s/images/field_001.tif s/labels/field_001.tif -o o.csv
+run 0 '"eccentricity"' measure s/images/field_001.tif s/labels/field_001.tif \
+    -o both.csv --json
+check 'the table and JSON' cmp o.csv both.csv
 mkfifo pipe.csv
 ln -s nowhere link.csv
 of="measure s/images/field_001.tif s/labels/field_001.tif -o"
