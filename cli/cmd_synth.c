@@ -5,6 +5,7 @@
 #include "tell.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static const fv_field options[] = {
     FV_PATH(synth_args, output, NULL,
@@ -82,6 +83,17 @@ static char *field_path(const cli *c, const synth_args *o, const char *folder,
     return t.data;
 }
 
+/* The image and its labels, or none. */
+static fv_status write_both(cli *c, const char *image_path, const fv_image *im,
+                            const char *label_path, fv_tensor labels)
+{
+    FV_TRY(fv_image_write(c->ctx, image_path, im));
+    fv_status status = fv_labels_write(c->ctx, label_path, labels, im->pitch);
+    if (status != FV_OK)
+        unlink(image_path);
+    return status;
+}
+
 static fv_status write_to(cli *c, const synth_args *o, int index,
                           const fv_image *im, fv_tensor labels)
 {
@@ -93,9 +105,7 @@ static fv_status write_to(cli *c, const synth_args *o, int index,
     if (status == FV_OK)
         status = refuse_existing(c, label_path);
     if (status == FV_OK)
-        status = fv_image_write(c->ctx, image_path, im);
-    if (status == FV_OK)
-        status = fv_labels_write(c->ctx, label_path, labels, im->pitch);
+        status = write_both(c, image_path, im, label_path, labels);
     fvi_free(c->ctx, image_path);
     fvi_free(c->ctx, label_path);
     return status;

@@ -7,6 +7,7 @@
 #include "tell.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* One image: the object, and both pictures of it. */
 typedef struct work {
@@ -83,17 +84,42 @@ static fv_status make(work *w, const char *path, size_t index)
     return expose(w, index);
 }
 
-static fv_status write_one(const work *w, const char *folder, const char *stem,
-                           const fv_image *im)
+/* NULL when out of memory. */
+static char *path_in(const work *w, const char *folder, const char *stem)
 {
     fvi_text t = {.ctx = w->c->ctx};
     fvi_text_add(&t, "%s/%s/%s.tif", w->o->output, folder, stem);
-    fv_status status = fvi_text_check(&t);
+    if (fvi_text_check(&t) != FV_OK)
+        fvi_text_free(&t);
+    return t.data;
+}
+
+/* Both pictures or none. */
+static fv_status write_both(const work *w, const char *noisy, const char *clean)
+{
+    FV_TRY(fv_image_write(w->c->ctx, noisy, w->counts));
+    fv_status status = fv_image_write(w->c->ctx, clean, w->clean);
+    if (status != FV_OK)
+        unlink(noisy);
+    return status;
+}
+
+static fv_status make_into(work *w, const char *path, size_t index,
+                           const char *stem)
+{
+    char *noisy = path_in(w, "noisy", stem);
+    char *clean = path_in(w, "clean", stem);
+    fv_status status = noisy && clean ? FV_OK : FV_ENOMEM;
     if (status == FV_OK)
-        status = refuse_existing(w->c, t.data);
+        status = refuse_existing(w->c, noisy);
     if (status == FV_OK)
-        status = fv_image_write(w->c->ctx, t.data, im);
-    fvi_text_free(&t);
+        status = refuse_existing(w->c, clean);
+    if (status == FV_OK)
+        status = make(w, path, index);
+    if (status == FV_OK)
+        status = write_both(w, noisy, clean);
+    fvi_free(w->c->ctx, noisy);
+    fvi_free(w->c->ctx, clean);
     return status;
 }
 
@@ -106,11 +132,7 @@ static fv_status degrade(cli *c, const synth_args *o, const inputs *in,
     if (stem)
         status = refuse_same_stem(c, in, index, stem);
     if (status == FV_OK)
-        status = make(&w, in->path[index], index);
-    if (status == FV_OK)
-        status = write_one(&w, "noisy", stem, w.counts);
-    if (status == FV_OK)
-        status = write_one(&w, "clean", stem, w.clean);
+        status = make_into(&w, in->path[index], index, stem);
     fvi_free(c->ctx, stem);
     fvi_free(c->ctx, w.psf.data);
     fv_image_free(c->ctx, w.object);

@@ -385,6 +385,15 @@ run 0 'field_002.tif' synth degrade s/images -o d --photons 50 --binning 2
 run 0 '(Y 64, X 64)' info d/noisy/field_001.tif
 run 0 "pitch${tab}y 1 um" info d/clean/field_001.tif
 run 1 'exists' synth degrade s/images -o d --photons 50
+mkdir -p half/clean/field_001.tif half/labels/field_001.tif
+run 1 'clean/field_001.tif exists' synth degrade s/images/field_001.tif -o half
+check 'no picture alone' test -z "$(ls half/noisy)"
+run 1 'clean/field_001.tif: is a folder' synth degrade s/images/field_001.tif \
+    -o half --force
+check 'nor when the other fails' test -z "$(ls half/noisy)"
+run 1 'labels/field_001.tif exists' synth -o half --size 64
+run 1 'labels/field_001.tif: is a folder' synth -o half --size 64 --force
+check 'no image without labels' test -z "$(ls half/images)"
 run 0 '' synth degrade s/images -o d2 --photons 50 --binning 2
 check 'same picture' cmp d/noisy/field_002.tif d2/noisy/field_002.tif
 if "$fovea" doctor 2>&1 | grep -q "Fourier transforms${tab}yes"; then
