@@ -346,13 +346,29 @@ static fv_status info_model(cli *c, const char *name, json_t *all)
     return status;
 }
 
+/* Does the file begin as safetensors: the length of a header, and JSON? What
+ * images begin with would be a header of gigabytes. */
+static bool begins_as_model(const char *path)
+{
+    unsigned char head[9] = {0};
+    uint64_t length = 0;
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return false;
+    size_t n = fread(head, 1, sizeof head, f);
+    fclose(f);
+    for (int i = 7; i >= 0; i--)
+        length = length << 8 | head[i];
+    return n == sizeof head && head[8] == '{' && length < (uint64_t)1 << 30;
+}
+
 /* A name without a file is a built-in model. */
 static bool is_model(const char *name)
 {
     size_t n = strlen(name);
     if (n > 6 && strcmp(name + n - 6, ".fovea") == 0)
         return true;
-    return !fvi_is_file(name) && !strpbrk(name, "/.");
+    return fvi_is_file(name) ? begins_as_model(name) : !strpbrk(name, "/.");
 }
 
 static int run(cli *c, const void *args, int count, char **operands)

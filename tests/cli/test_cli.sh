@@ -158,6 +158,8 @@ tail -c 4000 run2/model.fovea >b.bin
 check 'the same run again gives the same weights' cmp a.bin b.bin
 run 1 'nolabels' $train -o run3 --labels nolabels
 run 0 "target${tab}boundary" info run/model.fovea
+cp run/model.fovea other.safetensors
+run 0 "target${tab}boundary" info other.safetensors
 run 0 'good' check run/model.fovea
 run 0 '"good": true' check run/model.fovea --json
 run 0 'parameters' plan run/model.fovea --tile 64
