@@ -250,10 +250,13 @@ static fv_status segment_image(job *j, const char *path, const char *stem,
     FV_TRY(fv_image_read_header(j->c->ctx, path, &im));
     int64_t numbers =
         axis_extent(im, 'Y') * axis_extent(im, 'X') * im->channels;
+    bool streams =
+        numbers > large && !has_stain(j) && fvi_predict_streams(j->predictor);
+    fv_status status = streams ? segment_large(j, path, stem, count)
+                               : segment_whole(j, path, stem, count);
+    status = picture_channels(j->c, status, im);
     fv_image_free(j->c->ctx, im);
-    if (numbers > large && !has_stain(j) && fvi_predict_streams(j->predictor))
-        return segment_large(j, path, stem, count);
-    return segment_whole(j, path, stem, count);
+    return status;
 }
 
 static fv_status segment_one(void *user, size_t index, const char *stem)

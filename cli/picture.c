@@ -75,6 +75,36 @@ fv_status picture_read(cli *c, const char *path, int channel, picture *out)
     return FV_OK;
 }
 
+static void list_names(fvi_text *t, const fv_image *im)
+{
+    const char *before = " (";
+    for (int i = 0; im->name && i < im->channels; i++) {
+        if (!im->name[i][0])
+            continue;
+        fvi_text_add(t, "%s%d %s", before, i + 1, im->name[i]);
+        before = ", ";
+    }
+    if (*before == ',')
+        fvi_text_add(t, ")");
+}
+
+fv_status picture_channels(cli *c, fv_status status, const fv_image *im)
+{
+    static const char asks[] = ": choose one channel";
+    const char *sentence = fv_message(c->ctx);
+    const char *at = strstr(sentence, asks);
+    if (status != FV_ESHAPE || !at || at[sizeof asks - 1])
+        return status;
+    fvi_text t = {.ctx = c->ctx};
+    fvi_text_add(&t, "%s with --channel N", sentence);
+    list_names(&t, im);
+    fv_status made = fvi_text_check(&t);
+    if (made == FV_OK)
+        (void)fvi_fail(c->ctx, status, "%s", t.data);
+    fvi_text_free(&t);
+    return made == FV_OK ? status : made;
+}
+
 fv_status picture_header(cli *c, const char *path, picture *out)
 {
     picture p = {.plane = {.ndim = -1}};

@@ -25,6 +25,10 @@ typedef fv_status (*picture_fn)(void *user, const char *name, fv_tensor plane,
 fv_status picture_each(cli *c, const char *path, int channel, picture_fn work,
                        void *user);
 
+/* After a failure with `im`: when the sentence asks to choose a channel, adds
+ * how that is done and which there are. Returns `status`. */
+fv_status picture_channels(cli *c, fv_status status, const fv_image *im);
+
 /* The extent of axis `axis` ('Z'), 1 when there is none. */
 int64_t axis_extent(const fv_image *im, char axis);
 

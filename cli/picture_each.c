@@ -45,6 +45,7 @@ fv_status picture_each(cli *c, const char *path, int channel, picture_fn work,
         return each_of_idx(c, path, work, user);
     FV_TRY(picture_read(c, path, channel, &p));
     fv_status status = work(user, path, p.plane, p.image->rgb);
+    status = picture_channels(c, status, p.image);
     picture_free(c, &p);
     return status;
 }

@@ -434,6 +434,15 @@ run 1 'no file matches' segment '*.nothing' -o bad $m
 run 1 "there is no model 'nuclie'" segment s/images -o bad --model nuclie
 run 1 'none.fovea' segment s/images -o bad --model none.fovea
 run 1 'no step of this network' segment s/images -o bad $m --precision bf16
+head -c 32768 /dev/zero | npy two.npy '2, 64' 64
+run 1 'choose one channel with --channel N' segment two.npy -o bad $m
+run 0 '' restore two.npy -o named --method median
+LC_ALL=C sed -i -e 's/0:0" SamplesPerPixel="1"/0:0" Name="DAPI"        /' \
+    -e 's/0:1" SamplesPerPixel="1"/0:1" Name="GFP"         /' \
+    named/two_restored.tif
+run 1 '--channel N (1 DAPI, 2 GFP)' segment named/two_restored.tif -o bad $m
+run 1 '--channel N (1 DAPI, 2 GFP)' classify named/two_restored.tif $k
+run 0 '' segment named/two_restored.tif -o bad $m --channel 2
 run 1 'is no channel 3' segment s/images -o bad $m --channel 3
 mkdir empty
 run 1 'no images in the folder' segment empty -o bad $m
