@@ -58,13 +58,18 @@ static int shown(const job *j)
     return j->o->top > 0 && j->o->top < all ? j->o->top : all;
 }
 
+static void print_class(const job *j, int k)
+{
+    putchar('\t');
+    tell_cell(j->model->class_names[k]);
+}
+
 static void print_head(const job *j)
 {
     printf("file\tclass");
-    if (j->o->top == 0)
-        for (int k = 0; k < j->model->classes; k++)
-            printf("\t%s", j->model->class_names[k]);
-    else
+    for (int k = 0; k < j->model->classes && j->o->top == 0; k++)
+        print_class(j, k);
+    if (j->o->top > 0)
         for (int k = 1; k <= shown(j); k++)
             printf("\tclass_%d\tprobability_%d", k, k);
     putchar('\n');
@@ -72,14 +77,14 @@ static void print_head(const job *j)
 
 static void print_row(const job *j, const char *path)
 {
-    char **name = j->model->class_names;
-    printf("%s\t%s", path, name[j->order[0]]);
-    for (int i = 0; i < shown(j); i++)
-        if (j->o->top == 0)
-            printf("\t%.6f", (double)j->probability[i]);
-        else
-            printf("\t%s\t%.6f", name[j->order[i]],
-                   (double)j->probability[j->order[i]]);
+    tell_cell(path);
+    print_class(j, j->order[0]);
+    for (int i = 0; i < shown(j); i++) {
+        int k = j->o->top == 0 ? i : j->order[i];
+        if (j->o->top > 0)
+            print_class(j, k);
+        printf("\t%.6f", (double)j->probability[k]);
+    }
     putchar('\n');
     fflush(stdout);
 }
@@ -107,7 +112,7 @@ static fv_status keep_features(job *j, const char *path)
         fvi_text_bytes(&j->table, j->features, (size_t)n * sizeof(float));
         return fvi_text_check(&j->table);
     }
-    fvi_text_add(&j->table, "%s", path);
+    tell_field(&j->table, path);
     for (int i = 0; i < n; i++)
         fvi_text_add(&j->table, ",%.9g", (double)j->features[i]);
     fvi_text_add(&j->table, "\n");
@@ -265,10 +270,11 @@ const fv_cmd cmd_classify = {
     .details =
         "Images are files, folders, quoted patterns or an image file of MNIST "
         "(NAME-images-idx3-ubyte.gz). Standard output is a table with tabs: "
-        "file, the most probable class, and the probability "
-        "of each class under its name; with --top K, the K most probable "
-        "classes with their probabilities. --embedding writes what the last "
-        "layer of the network sees, one row per image.",
+        "file, the most probable class, and the probability of each class "
+        "under its name, or with --top K the K most probable classes with "
+        "their probabilities. In names, \\t, \\n, \\r and \\\\ stand for what "
+        "would break a row. --embedding writes what the last layer of the "
+        "network sees, one row per image.",
     .options = options,
     .size = sizeof(classify_args),
     .min_operands = 1,

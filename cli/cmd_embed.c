@@ -75,9 +75,11 @@ static void print_answer(const job *j)
            (long long)j->shown);
     if (a->groups.count < 2)
         return;
-    for (int k = 0; k < (int)a->groups.count; k++)
-        printf("folder\t%s\t%lld\t%s\n", a->groups.name[k],
-               (long long)in_group(a, k), atlas_color(k));
+    for (int k = 0; k < (int)a->groups.count; k++) {
+        printf("folder\t");
+        tell_cell(a->groups.name[k]);
+        printf("\t%lld\t%s\n", (long long)in_group(a, k), atlas_color(k));
+    }
     printf("nearest in the same folder\t%.4f\nby chance\t%.4f\n", a->share,
            a->chance);
 }

@@ -99,7 +99,8 @@ static fv_status report(const job *j, const char *path, const char *stem,
                         double seconds)
 {
     if (!j->done) {
-        printf("%s\t%.2f\n", path, seconds);
+        tell_cell(path);
+        printf("\t%.2f\n", seconds);
         fflush(stdout);
         return FV_OK;
     }

@@ -130,7 +130,8 @@ static fv_status report(const job *j, const char *path, const char *stem,
 {
     double diameter = fv_predictor_diameter(j->predictor);
     if (!j->done) {
-        printf("%s\t%lld\t%.2f", path, (long long)count, seconds);
+        tell_cell(path);
+        printf("\t%lld\t%.2f", (long long)count, seconds);
         if (diameter > 0)
             printf("\t%.1f", diameter);
         putchar('\n');

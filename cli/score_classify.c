@@ -157,9 +157,11 @@ static fv_status write_roc(const exam *e, const char *path)
         int64_t count = 0;
         status = fv_roc(ctx, e->classes, e->n, e->truth, e->probability, k, at,
                         &count);
-        for (int64_t i = 0; i < count; i++)
-            fvi_text_add(&t, "%s,%.9g,%.6f,%.6f\n", class_name(e, k),
-                         at[i].threshold, at[i].false_rate, at[i].true_rate);
+        for (int64_t i = 0; i < count; i++) {
+            tell_field(&t, class_name(e, k));
+            fvi_text_add(&t, ",%.9g,%.6f,%.6f\n", at[i].threshold,
+                         at[i].false_rate, at[i].true_rate);
+        }
     }
     fvi_free(ctx, at);
     if (status == FV_OK)

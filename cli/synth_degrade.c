@@ -168,7 +168,8 @@ static size_t degrade_all(cli *c, const synth_args *o, const inputs *in,
             json_array_append_new(
                 list, json_pack("{s:o}", "file", json_text(in->path[i])));
         } else {
-            printf("%s\n", in->path[i]);
+            tell_cell(in->path[i]);
+            putchar('\n');
         }
     }
     tell_progress(c, 1, 1, "");

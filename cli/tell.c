@@ -53,6 +53,17 @@ int tell_json(cli *c, json_t *value)
     return EXIT_DONE;
 }
 
+void tell_cell(const char *word)
+{
+    static const char special[] = "\t\n\r\\", letter[] = "tnr\\";
+    for (; *word; word++) {
+        const char *at = strchr(special, *word);
+        if (at)
+            putchar('\\');
+        putchar(at ? letter[at - special] : *word);
+    }
+}
+
 void tell_field(fvi_text *text, const char *word)
 {
     if (!strpbrk(word, ",\"\r\n")) {

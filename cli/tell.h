@@ -18,6 +18,10 @@ void tell_progress(const cli *c, double done, double total, const char *what);
  * EXIT_FAILED when it is NULL because memory was short. */
 int tell_json(cli *c, json_t *value);
 
+/* A cell of a table with tabs on standard output: \t, \n, \r and \\ stand for
+ * what would break the row. */
+void tell_cell(const char *word);
+
 /* A field of CSV (RFC 4180): quoted when it has to be. */
 void tell_field(fvi_text *text, const char *word);
 

@@ -412,6 +412,22 @@ else
     skip 'deconvolution (built without FFTW)'
 fi
 
+# ---- names that would break a table ----
+
+line=$(printf 'a\tb\nc\\,.tif')
+cp s/images/field_001.tif "$line"
+told='a\tb\nc\\,.tif'
+run 0 "$told${tab}" segment "$line" -o line $m
+run 0 "$told${tab}" restore "$line" -o line $r
+run 0 "$told" synth degrade "$line" -o line
+run 0 "$told${tab}" classify "$line" $k --embedding line.csv
+check 'a head and one line' lines out.txt 2
+check 'quoted in CSV' grep -q '^c\\,.tif",' line.csv
+sed "1s/${tab}a${tab}b/${tab}a,a${tab}b/" classes.tsv >comma.tsv
+printf 'id\tclass\nx1\ta,a\nx2\ta,a\ny1\tb\ny2\tb\n' >comma_truth.tsv
+run 0 "images${tab}4" score classify comma.tsv comma_truth.tsv --roc comma.csv
+check 'a class is one field' grep -q '^"a,a",inf,' comma.csv
+
 # ---- names that are not UTF-8 ----
 
 odd=$(printf 'caf\351.tif')
