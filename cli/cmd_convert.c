@@ -1,4 +1,5 @@
 /* fovea convert: weights of other programs as a model. */
+#include "help.h"
 #include "options.h"
 #include "output.h"
 #include "tell.h"
@@ -170,13 +171,32 @@ static bool is_fovea(const char *path)
     return n > 6 && strcmp(path + n - 6, ".fovea") == 0;
 }
 
+/* A model keeps all that options say of weights. */
+static fv_status check_model_options(fv_ctx *ctx, const convert_args *o,
+                                     const char *from)
+{
+    for (const fv_field *f = options; f->kind != FV_KIND_END; f++) {
+        char usage[128];
+        if (strcmp(f->name, "weights") == 0 || !option_given(f, o))
+            continue;
+        option_usage(f, usage, sizeof usage);
+        return fvi_fail(
+            ctx, FV_EINVAL,
+            "%s: is a model, which only --weights changes: leave out %s", from,
+            usage);
+    }
+    return FV_OK;
+}
+
 static fv_status check_usage(cli *c, const convert_args *o, const char *from,
                              const char *to)
 {
     if (!is_fovea(to))
         return fvi_fail(c->ctx, FV_EINVAL, "%s: expected a name with .fovea",
                         to);
-    if (!is_fovea(from) && (!o->arch || !o->task))
+    if (is_fovea(from))
+        return check_model_options(c->ctx, o, from);
+    if (!o->arch || !o->task)
         return fvi_fail(c->ctx, FV_EINVAL,
                         "%s: weights alone are no model: --arch NAME and "
                         "--task segment or restore say what they are for",
@@ -222,7 +242,8 @@ const fv_cmd cmd_convert = {
         "IN is a state dict of PyTorch (.pth, .pt) or a .safetensors file; "
         "nothing in it is run, and what is no tensor is refused. The weights "
         "must be those of --arch with --set, by name and extents. IN may also "
-        "be a .fovea file, to write its numbers with 16 bits by --weights. "
+        "be a .fovea file, to write its numbers with 16 bits by --weights, the "
+        "only option then (fovea tune --card gives it another card). "
         "Standard output says the file, the architecture and its parameters.",
     .options = options,
     .size = sizeof(convert_args),

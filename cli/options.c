@@ -326,6 +326,22 @@ void parsed_free(fv_ctx *ctx, parsed *p)
     *p = (parsed){0};
 }
 
+bool option_given(const fv_field *f, const void *options)
+{
+    union {
+        int whole;
+        double real;
+        const char *text;
+    } usual;
+    char value[4096], before[sizeof value];
+    fv_field alone = *f;
+    alone.offset = 0;
+    fv_fields_default((const fv_field[]){alone, FV_END}, &usual);
+    fv_field_get(f, options, value, sizeof value);
+    fv_field_get(&alone, &usual, before, sizeof before);
+    return strcmp(value, before) != 0;
+}
+
 fv_status set_list(fv_ctx *ctx, const fv_field *fields, void *options,
                    const char *list, char **words)
 {

@@ -41,6 +41,9 @@ fv_status parsed_keep(fv_ctx *ctx, parsed *p, char *text);
 /* The verb called `name`, or NULL. */
 const fv_cmd *find_cmd(const char *name);
 
+/* Does the option differ from its default? */
+bool option_given(const fv_field *f, const void *options);
+
 /* "a=1,b=2" into an option struct. Each value is copied into `*words`, which
  * the caller frees with fvi_free after `options`. FV_EINVAL. */
 fv_status set_list(fv_ctx *ctx, const fv_field *fields, void *options,

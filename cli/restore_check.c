@@ -1,4 +1,5 @@
 /* Which options of fovea restore belong together. */
+#include "options.h"
 #include "restorer.h"
 
 #include <string.h>
@@ -36,18 +37,7 @@ static const struct {
     {"pitch-z", "wiener or rl"},
 };
 
-enum { BELONGING = sizeof belonging / sizeof *belonging, VALUE = 4096 };
-
-/* Does the option differ from its default? */
-static bool given(const fv_field *f, const restore_args *o)
-{
-    restore_args usual;
-    char value[VALUE], before[VALUE];
-    fv_fields_default((const fv_field[]){*f, FV_END}, &usual);
-    fv_field_get(f, o, value, sizeof value);
-    fv_field_get(f, &usual, before, sizeof before);
-    return strcmp(value, before) != 0;
-}
+enum { BELONGING = sizeof belonging / sizeof *belonging };
 
 static const fv_field *field_called(const char *name)
 {
@@ -60,7 +50,7 @@ static fv_status check_belonging(cli *c, const restore_args *o)
     const char *way = o->method ? o->method : "model";
     for (int i = 0; i < BELONGING; i++) {
         const char *option = belonging[i].option, *ways = belonging[i].ways;
-        if (strstr(ways, way) || !given(field_called(option), o))
+        if (strstr(ways, way) || !option_given(field_called(option), o))
             continue;
         const char *with = strcmp(ways, "model") == 0 ? "" : "method ";
         return fvi_fail(c->ctx, FV_EINVAL,

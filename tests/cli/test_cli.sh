@@ -121,6 +121,8 @@ run 0 'good' check d.fovea
 run 0 'converted_from' info d.fovea --json
 run 1 'exists, --force replaces it' convert d.fovea d.fovea
 run 0 '' convert d.fovea d16.fovea --weights bf16
+run 2 'leave out --title TEXT' convert d.fovea e.fovea --title X
+run 2 'leave out --arch TEXT' convert d.fovea e.fovea --arch unet --weights f16
 check '16 bits are shorter' test "$(wc -c <d16.fovea)" -lt "$(wc -c <d.fovea)"
 run 2 'weights alone are no model' convert "$golden/dncnn.pth" e.fovea
 run 1 "has no tensor 'down0.conv1.weight'" convert "$golden/dncnn.pth" e.fovea \
