@@ -45,7 +45,8 @@ static int run(cli *c, const void *args, int count, char **operands)
     int failed = 0;
     for (int i = 0; i < count; i++) {
         double error = 0;
-        bool good = check_one(c, operands[i], args, &error) == FV_OK;
+        fv_status status = check_one(c, operands[i], args, &error);
+        bool good = status == FV_OK;
         failed += !good;
         if (!good)
             cli_fail_in(c, operands[i]);
@@ -57,6 +58,10 @@ static int run(cli *c, const void *args, int count, char **operands)
                                json_text(good ? "" : fv_message(c->ctx))));
         else if (good)
             printf("%s\tgood\t%.2g\n", operands[i], error);
+        if (status == FV_ECANCEL) {
+            failed += count - i - 1;
+            break;
+        }
     }
     if (all && tell_json(c, all) != EXIT_DONE)
         return EXIT_FAILED;

@@ -384,7 +384,9 @@ static int run(cli *c, const void *args, int count, char **operands)
         if (status == FV_OK)
             continue;
         cli_fail_in(c, name);
-        failed++;
+        failed += status == FV_ECANCEL ? count - i : 1;
+        if (status == FV_ECANCEL)
+            break;
     }
     if (all && count == 1 && json_array_size(all) == 1) {
         json_t *only = json_incref(json_array_get(all, 0));

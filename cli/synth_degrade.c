@@ -1,10 +1,9 @@
 /* Pictures of given images through optics and camera. */
-#include "inputs.h"
 #include "output.h"
 #include "picture.h"
+#include "results.h"
 #include "stack.h"
 #include "synth.h"
-#include "tell.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -123,22 +122,40 @@ static fv_status make_into(work *w, const char *path, size_t index,
     return status;
 }
 
-static fv_status degrade(cli *c, const synth_args *o, const inputs *in,
-                         size_t index)
+typedef struct job {
+    cli *c;
+    const synth_args *o;
+    inputs in;
+    json_t *list; /* NULL without --json */
+} job;
+
+static void tell(const job *j, const char *path)
 {
-    work w = {.c = c, .o = o, .psf = {.ndim = -1}};
-    char *stem = fvi_path_stem(c->ctx, in->path[index]);
-    fv_status status = FV_ENOMEM;
-    if (stem)
-        status = refuse_same_stem(c, in, index, stem);
+    if (j->list) {
+        json_array_append_new(j->list,
+                              json_pack("{s:o}", "file", json_text(path)));
+        return;
+    }
+    tell_cell(path);
+    putchar('\n');
+}
+
+static fv_status degrade(void *user, size_t index, const char *stem)
+{
+    const job *j = user;
+    const char *path = j->in.path[index];
+    work w = {.c = j->c, .o = j->o, .psf = {.ndim = -1}};
+    fv_status status = refuse_same_stem(j->c, &j->in, index, stem);
     if (status == FV_OK)
-        status = make_into(&w, in->path[index], index, stem);
-    fvi_free(c->ctx, stem);
-    fvi_free(c->ctx, w.psf.data);
-    fv_image_free(c->ctx, w.object);
-    fv_image_free(c->ctx, w.noisy);
-    fv_image_free(c->ctx, w.clean);
-    fv_image_free(c->ctx, w.counts);
+        status = make_into(&w, path, index, stem);
+    if (status == FV_OK)
+        tell(j, path);
+    fv_ctx *ctx = j->c->ctx;
+    fvi_free(ctx, w.psf.data);
+    fv_image_free(ctx, w.object);
+    fv_image_free(ctx, w.noisy);
+    fv_image_free(ctx, w.clean);
+    fv_image_free(ctx, w.counts);
     return status;
 }
 
@@ -154,42 +171,19 @@ static fv_status make_folders(cli *c, const synth_args *o)
     return FV_OK;
 }
 
-static size_t degrade_all(cli *c, const synth_args *o, const inputs *in,
-                          json_t *list)
-{
-    size_t failed = in->failed;
-    for (size_t i = 0; i < in->count; i++) {
-        tell_progress(c, (double)i, (double)in->count, in->path[i]);
-        if (degrade(c, o, in, i) != FV_OK) {
-            tell_progress(c, 1, 1, "");
-            cli_fail_in(c, in->path[i]);
-            failed++;
-        } else if (list) {
-            json_array_append_new(
-                list, json_pack("{s:o}", "file", json_text(in->path[i])));
-        } else {
-            tell_cell(in->path[i]);
-            putchar('\n');
-        }
-    }
-    tell_progress(c, 1, 1, "");
-    return failed;
-}
-
 int synth_degrade(cli *c, const synth_args *o, int count, char **operands)
 {
-    inputs in;
+    job j = {.c = c, .o = o};
     int code = EXIT_FAILED;
-    if (inputs_expand(c, count, operands, &in) != FV_OK ||
+    if (inputs_expand(c, count, operands, &j.in) != FV_OK ||
         make_folders(c, o) != FV_OK) {
         cli_fail(c);
     } else {
-        json_t *list = c->json ? json_array() : NULL;
-        size_t failed = degrade_all(c, o, &in, list);
-        code = exit_code(failed, in.count + in.failed);
-        if (list && tell_json(c, list) != EXIT_DONE)
+        j.list = c->json ? json_array() : NULL;
+        code = inputs_each(c, &j.in, NULL, degrade, &j);
+        if (j.list && tell_json(c, j.list) != EXIT_DONE)
             code = EXIT_FAILED;
     }
-    inputs_free(c, &in);
+    inputs_free(c, &j.in);
     return code;
 }

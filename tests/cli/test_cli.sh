@@ -519,6 +519,22 @@ else
     run 3 'locked' segment locked s/images/field_001.tif -o bad3 $m
 fi
 
+# Ctrl-C between many images
+run 0 '' synth -o wide --size 1024 --nuclei 9
+mkdir many
+for i in $(seq 20); do cp wide/images/field_001.tif many/$i.tif; done
+"$fovea" synth degrade many -o stopped --psf-sigma 50 --threads 1 \
+    >out.txt 2>err.txt &
+for i in $(seq 600); do
+    [ -e stopped/clean/1.tif ] && break
+    sleep 0.1
+done
+kill -TERM $!
+wait $!
+[ $? = 3 ] && good || bad 'canceled: exit code'
+check 'it is told once' test "$(grep -c canceled err.txt)" = 1
+check 'of one image' lines err.txt 1
+
 # a disk that takes no more than 1 kB per file
 (
     trap '' XFSZ
