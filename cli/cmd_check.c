@@ -1,4 +1,5 @@
 /* fovea check: proves a model on this machine. */
+#include "check.h"
 #include "tell.h"
 
 typedef struct check_args {
@@ -14,18 +15,18 @@ static const fv_field options[] = {
     FV_END,
 };
 
-static fv_status check_file(cli *c, const char *path, const check_args *o,
-                            double *error)
+fv_status check_model(cli *c, const char *path, const char *backend,
+                      double tolerance, double *error)
 {
     fv_model *m;
     FV_TRY(fv_model_read(c->ctx, path, &m));
-    fv_status status = fv_model_check(c->ctx, m, o->backend, error);
+    fv_status status = fv_model_check(c->ctx, m, backend, error);
     fv_model_free(c->ctx, m);
-    if (status == FV_OK && !(*error <= o->tolerance))
+    if (status == FV_OK && !(*error <= tolerance))
         return fvi_fail(c->ctx, FV_EFORMAT,
                         "answers differ by %.3g of the largest from the "
                         "stored ones, at most %.3g is right",
-                        *error, o->tolerance);
+                        *error, tolerance);
     return status;
 }
 
@@ -34,7 +35,7 @@ static fv_status check_one(cli *c, const char *name, const check_args *o,
 {
     char *path;
     FV_TRY(fv_model_locate(c->ctx, NULL, name, &path));
-    fv_status status = check_file(c, path, o, error);
+    fv_status status = check_model(c, path, o->backend, o->tolerance, error);
     fv_text_free(c->ctx, path);
     return status;
 }

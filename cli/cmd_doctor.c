@@ -1,4 +1,5 @@
 /* fovea doctor: what this program is made of, and whether it works here. */
+#include "check.h"
 #include "model/model.h"
 #include "task/fft.h"
 #include "tell.h"
@@ -57,8 +58,8 @@ static fv_status try_backend(fv_ctx *ctx, const char *name)
 
 static void say_backends(report *r)
 {
-    static const char *const names[] = {"ref", "onednn"};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const names[] = {"ref", "onednn", "native"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char key[32];
         snprintf(key, sizeof key, "backend %s", names[i]);
         fv_status status = try_backend(r->c->ctx, names[i]);
@@ -76,25 +77,14 @@ static void say_parts(report *r)
                           "correlation)");
 }
 
-static fv_status check_model(fv_ctx *ctx, const char *path, double *error)
-{
-    fv_model *m;
-    FV_TRY(fv_model_read(ctx, path, &m));
-    fv_status status = fv_model_check(ctx, m, NULL, error);
-    fv_model_free(ctx, m);
-    if (status == FV_OK && !(*error <= 1e-3))
-        return fvi_fail(ctx, FV_EFORMAT, "answers differ by %.3g", *error);
-    return status;
-}
-
 static void say_model(report *r, const char *folder, const char *name)
 {
     char key[80], value[128];
     double error = 0;
     fvi_text path = {.ctx = r->c->ctx};
     fvi_text_add(&path, "%s/%s.fovea", folder, name);
-    bool good =
-        !path.failed && check_model(r->c->ctx, path.data, &error) == FV_OK;
+    bool good = !path.failed &&
+                check_model(r->c, path.data, NULL, 1e-3, &error) == FV_OK;
     snprintf(key, sizeof key, "model %s", name);
     snprintf(value, sizeof value, "good, differs by %.2g", error);
     say(r, key, good ? value : fv_message(r->c->ctx));
@@ -112,7 +102,7 @@ static void say_models(report *r)
         return;
     }
     say(r, "models", folder ? folder : "none are installed");
-    for (size_t i = 0; i < names.count; i++)
+    for (size_t i = 0; i < names.count && !fvi_canceled(r->c->ctx); i++)
         say_model(r, folder, names.name[i]);
     fvi_names_free(r->c->ctx, &names);
     fvi_free(r->c->ctx, folder);

@@ -87,6 +87,8 @@ check 'threads wait briefly' grep -q "'2000'" \
 check 'GOMP_SPINCOUNT is obeyed' grep -q "'77'" \
     <(spins env GOMP_SPINCOUNT=77 "$fovea" help segment)
 
+run 0 '"backend native":' doctor --json
+
 # ---- plans ----
 
 run 0 '900,030,000' plan linear --set in=30000,out=30000
