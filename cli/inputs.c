@@ -2,6 +2,7 @@
 #include "inputs.h"
 
 #include <glob.h>
+#include <stdlib.h>
 #include <string.h>
 
 int exit_code(size_t failed, size_t total)
@@ -13,9 +14,6 @@ int exit_code(size_t failed, size_t total)
 
 static fv_status add(cli *c, inputs *in, const char *path)
 {
-    for (size_t i = 0; i < in->count; i++)
-        if (strcmp(in->path[i], path) == 0)
-            return FV_OK;
     if (in->count == in->room) {
         size_t room = in->room ? 2 * in->room : 64;
         char **grown = fvi_realloc(c->ctx, in->path, room * sizeof *grown);
@@ -99,15 +97,11 @@ static fv_status add_one(cli *c, inputs *in, const char *path)
     return fvi_is_folder(path) ? add_folder(c, in, path) : add(c, in, path);
 }
 
-static void sort_natural(char **path, size_t count)
+static int by_natural_order(const void *a, const void *b)
 {
-    for (size_t i = 1; i < count; i++) { /* globs come nearly sorted */
-        char *moved = path[i];
-        size_t k = i;
-        for (; k > 0 && fvi_natural_order(path[k - 1], moved) > 0; k--)
-            path[k] = path[k - 1];
-        path[k] = moved;
-    }
+    const char *const *x = a, *const *y = b;
+    int order = fvi_natural_order(*x, *y);
+    return order ? order : strcmp(*x, *y);
 }
 
 static fv_status add_pattern(cli *c, inputs *in, const char *pattern)
@@ -120,12 +114,68 @@ static fv_status add_pattern(cli *c, inputs *in, const char *pattern)
         (void)fvi_fail(c->ctx, FV_EINVAL, "no file matches");
         return skip(c, in, pattern);
     }
-    sort_natural(found.gl_pathv, found.gl_pathc);
+    qsort(found.gl_pathv, found.gl_pathc, sizeof *found.gl_pathv,
+          by_natural_order);
     fv_status status = FV_OK;
     for (size_t i = 0; i < found.gl_pathc && status == FV_OK; i++)
         status = add_one(c, in, found.gl_pathv[i]);
     globfree(&found);
     return status;
+}
+
+/* ---- which inputs are alike ---- */
+
+typedef struct entry {
+    char *key;
+    size_t at;
+} entry;
+
+static int by_key(const void *a, const void *b)
+{
+    const entry *x = a, *y = b;
+    int order = strcmp(x->key, y->key);
+    return order ? order : (x->at > y->at) - (x->at < y->at);
+}
+
+/* `first[i]`: the first input with the same key as input i. */
+static void find_first(entry *e, size_t count, size_t *first)
+{
+    qsort(e, count, sizeof *e, by_key);
+    for (size_t i = 0; i < count; i++) {
+        bool same = i > 0 && strcmp(e[i - 1].key, e[i].key) == 0;
+        first[e[i].at] = same ? first[e[i - 1].at] : e[i].at;
+    }
+}
+
+/* `key` makes the key of a path: fvi_strdup or fvi_path_stem. */
+static fv_status compare(cli *c, inputs *in,
+                         char *(*key)(fv_ctx *, const char *))
+{
+    entry *e = fvi_calloc(c->ctx, in->count + 1, sizeof *e);
+    fv_status status = e ? FV_OK : FV_ENOMEM;
+    for (size_t i = 0; i < in->count && status == FV_OK; i++) {
+        e[i] = (entry){key(c->ctx, in->path[i]), i};
+        status = e[i].key ? FV_OK : FV_ENOMEM;
+    }
+    if (status == FV_OK)
+        find_first(e, in->count, in->first);
+    for (size_t i = 0; e && i < in->count; i++)
+        fvi_free(c->ctx, e[i].key);
+    fvi_free(c->ctx, e);
+    return status;
+}
+
+static fv_status drop_repeated(cli *c, inputs *in)
+{
+    size_t kept = 0;
+    FV_TRY(compare(c, in, fvi_strdup));
+    for (size_t i = 0; i < in->count; i++)
+        if (in->first[i] == i)
+            in->path[kept++] = in->path[i];
+        else
+            fvi_free(c->ctx, in->path[i]);
+    in->count = kept;
+    return FV_OK;
 }
 
 fv_status inputs_expand(cli *c, int count, char **operands, inputs *out)
@@ -139,25 +189,22 @@ fv_status inputs_expand(cli *c, int count, char **operands, inputs *out)
         else
             FV_TRY(add_one(c, out, operand));
     }
-    return FV_OK;
+    out->first = fvi_calloc(c->ctx, out->count + 1, sizeof *out->first);
+    if (!out->first)
+        return FV_ENOMEM;
+    FV_TRY(drop_repeated(c, out));
+    return compare(c, out, fvi_path_stem);
 }
 
-fv_status refuse_same_stem(const cli *c, const inputs *in, size_t index,
-                           const char *stem)
+fv_status refuse_same_stem(const cli *c, const inputs *in, size_t index)
 {
-    for (size_t i = 0; i < index; i++) {
-        char *other = fvi_path_stem(c->ctx, in->path[i]);
-        if (!other)
-            return FV_ENOMEM;
-        bool same = strcmp(other, stem) == 0;
-        fvi_free(c->ctx, other);
-        if (same)
-            return fvi_fail(c->ctx, FV_EINVAL,
-                            "would write the same files as %s, give it an "
-                            "output folder of its own",
-                            in->path[i]);
-    }
-    return FV_OK;
+    size_t first = in->first[index];
+    if (first == index)
+        return FV_OK;
+    return fvi_fail(c->ctx, FV_EINVAL,
+                    "would write the same files as %s, give it an output "
+                    "folder of its own",
+                    in->path[first]);
 }
 
 void inputs_free(cli *c, inputs *in)
@@ -170,5 +217,6 @@ void inputs_free(cli *c, inputs *in)
         fvi_free(c->ctx, in->lost[i].why);
     }
     fvi_free(c->ctx, in->lost);
+    fvi_free(c->ctx, in->first);
     *in = (inputs){0};
 }

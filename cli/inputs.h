@@ -15,6 +15,7 @@ typedef struct inputs {
     size_t count, room;
     lost_input *lost; /* each was told on stderr */
     size_t failed;    /* of these */
+    size_t *first;    /* of each, the first input with the same stem */
 } inputs;
 
 /*
@@ -26,10 +27,9 @@ typedef struct inputs {
 fv_status inputs_expand(cli *c, int count, char **operands, inputs *out);
 void inputs_free(cli *c, inputs *in);
 
-/* FV_EINVAL when an input before `index` has the same stem: both would write
+/* FV_EINVAL when an input before `index` has its stem: both would write
  * the same files. */
-fv_status refuse_same_stem(const cli *c, const inputs *in, size_t index,
-                           const char *stem);
+fv_status refuse_same_stem(const cli *c, const inputs *in, size_t index);
 
 /* 0, 1 or 3: `failed` of `total` inputs did. */
 int exit_code(size_t failed, size_t total);

@@ -50,7 +50,7 @@ char *results_path(const results *r, const char *stem, int kind)
 fv_status results_refuse(const results *r, const inputs *in, size_t index,
                          const char *stem)
 {
-    FV_TRY(refuse_same_stem(r->c, in, index, stem));
+    FV_TRY(refuse_same_stem(r->c, in, index));
     for (int i = 0; i < r->kinds; i++) {
         if (!(r->chosen & 1u << i))
             continue;

@@ -145,7 +145,7 @@ static fv_status degrade(void *user, size_t index, const char *stem)
     const job *j = user;
     const char *path = j->in.path[index];
     work w = {.c = j->c, .o = j->o, .psf = {.ndim = -1}};
-    fv_status status = refuse_same_stem(j->c, &j->in, index, stem);
+    fv_status status = refuse_same_stem(j->c, &j->in, index);
     if (status == FV_OK)
         status = make_into(&w, path, index, stem);
     if (status == FV_OK)

@@ -195,6 +195,10 @@ done
 check 'no maps unasked' test ! -e out/field_001_maps.tif
 run 1 'exists, --force replaces it' segment s/images/field_001.tif -o out $m
 run 0 '' segment s/images -o out $m --force
+run 0 '' segment s/images/field_002.tif s/images s/images/field_001.tif \
+    -o out7 $m --save labels
+check 'each once, as named first' test "$(cut -f 1 out.txt | tr '\n' ' ')" = \
+    's/images/field_002.tif s/images/field_001.tif '
 run 0 '' segment 's/images/*_00?.tif' -o out2 $m --save labels --save maps
 check 'maps' test -s out2/field_002_maps.tif -a ! -e out2/field_002.geojson
 check 'same pixels' cmp out/field_001_labels.tif out2/field_001_labels.tif
