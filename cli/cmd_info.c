@@ -69,16 +69,39 @@ typedef struct grain {
     double resolution; /* px, by rings of the spectrum */
 } grain;
 
-static fv_status measure_grain(cli *c, const info_args *o, const picture *p,
-                               int64_t channel, grain *out)
+/* Small, constant or clipped images do not tell, nor programs without FFTW. */
+static bool untold(fv_status status)
+{
+    return status == FV_ESHAPE || status == FV_EINVAL || status == FV_ENOTSUP;
+}
+
+static fv_status measure_noise(cli *c, const info_args *o, const char *path,
+                               fv_tensor one, fv_noise *out)
+{
+    fv_noise noise;
+    fv_status status = fv_noise_estimate(c->ctx, one, o->offset, &noise);
+    if (status == FV_OK)
+        *out = noise;
+    if (!untold(status))
+        return status;
+    tell_note(c, path, "%s", fv_message(c->ctx));
+    *out = (fv_noise){.sigma = NAN,
+                      .gain = NAN,
+                      .intercept = NAN,
+                      .read = NAN,
+                      .low = NAN,
+                      .high = NAN};
+    return FV_OK;
+}
+
+static fv_status measure_grain(cli *c, const info_args *o, const char *path,
+                               fv_tensor one, grain *out)
 {
     fv_rings rings;
-    fv_tensor one = fv_slice(p->plane, 2, channel, channel + 1);
-    one.ndim = 2;
     *out = (grain){.resolution = NAN};
-    FV_TRY(fv_noise_estimate(c->ctx, one, o->offset, &out->noise));
+    FV_TRY(measure_noise(c, o, path, one, &out->noise));
     fv_status status = fv_ring_correlation_single(c->ctx, one, &rings);
-    if (status == FV_ENOTSUP)
+    if (untold(status))
         return FV_OK;
     FV_TRY(status);
     out->resolution = rings.resolution;
@@ -89,9 +112,14 @@ static fv_status measure_grain(cli *c, const info_args *o, const picture *p,
 static void show_grain(int64_t channel, const grain *g)
 {
     const fv_noise *n = &g->noise;
-    printf("noise %lld\tsigma %.4g counts, gain %.4g counts per electron, "
-           "read noise %.4g counts",
-           (long long)(channel + 1), n->sigma, n->gain, n->read);
+    printf("noise %lld\t", (long long)(channel + 1));
+    if (isnan(n->sigma)) {
+        printf("cannot be told\n");
+        return;
+    }
+    printf("sigma %.4g counts, gain %.4g counts per electron, read noise %.4g "
+           "counts",
+           n->sigma, n->gain, n->read);
     if (n->gain > 0)
         printf(" (%.4g electrons)", n->read / n->gain);
     printf(", variance %.4g + %.4g counts between %.4g and %.4g", n->intercept,
@@ -104,22 +132,25 @@ static void show_grain(int64_t channel, const grain *g)
 static json_t *grain_json(const grain *g)
 {
     const fv_noise *n = &g->noise;
-    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:i, s:o}", "sigma",
-                     n->sigma, "gain", n->gain, "intercept", n->intercept,
-                     "read_noise", n->read, "low", n->low, "high", n->high,
-                     "levels", n->levels, "resolution_px",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "sigma",
+                     json_number(n->sigma), "gain", json_number(n->gain),
+                     "intercept", json_number(n->intercept), "read_noise",
+                     json_number(n->read), "low", json_number(n->low), "high",
+                     json_number(n->high), "levels", n->levels, "resolution_px",
                      json_number(g->resolution));
 }
 
 /* With --noise, of each channel; added to the last entry of `all`. */
-static fv_status tell_noise(cli *c, const info_args *o, const picture *p,
-                            json_t *all)
+static fv_status tell_noise(cli *c, const info_args *o, const char *path,
+                            const picture *p, json_t *all)
 {
     json_t *list = all ? json_array() : NULL;
     fv_status status = FV_OK;
     for (int64_t k = 0; k < p->plane.dim[2] && status == FV_OK; k++) {
         grain g;
-        status = measure_grain(c, o, p, k, &g);
+        fv_tensor one = fv_slice(p->plane, 2, k, k + 1);
+        one.ndim = 2;
+        status = measure_grain(c, o, path, one, &g);
         if (status == FV_OK && all)
             json_array_append_new(list, grain_json(&g));
         else if (status == FV_OK)
@@ -192,7 +223,7 @@ static fv_status info_image(cli *c, const info_args *o, const char *path,
         show_image(path, &p, room);
     fv_status status = room ? FV_OK : FV_ENOMEM;
     if (room && o->noise)
-        status = tell_noise(c, o, &p, all);
+        status = tell_noise(c, o, path, &p, all);
     fvi_free(c->ctx, room);
     picture_free(c, &p);
     return status;

@@ -501,6 +501,8 @@ check 'constant is told' grep -q 'the same value' err.txt
     printf '\000\000\300\177\000\000\200\177'
     head -c 8376 /dev/zero
 } | npy nan.npy 64 64
+run 0 "noise 1${tab}cannot be told" info flat.npy --noise
+run 0 '"sigma": null' info line.npy --noise --json
 run 0 '2 pixels are not numbers' segment nan.npy -o tiny $m
 run 0 'label,area' measure one.npy tiny/one_labels.tif
 run 1 '128 x 128 px' measure flat.npy s/labels/field_001.tif
