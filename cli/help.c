@@ -58,7 +58,7 @@ int option_usage(const fv_field *f, char *buf, size_t size)
     return snprintf(buf, size, "%s--%s %s", letter, name, value_name(f));
 }
 
-int option_range(const fv_field *f, char *buf, size_t size)
+int option_default(const fv_field *f, char *buf, size_t size)
 {
     const char *unit = f->unit ? f->unit : "";
     if (f->kind == FV_KIND_FLAG)
@@ -77,15 +77,15 @@ int option_range(const fv_field *f, char *buf, size_t size)
 static void help_fields(FILE *out, const fv_field *fields)
 {
     for (const fv_field *f = fields; f && f->kind != FV_KIND_END; f++) {
-        char usage[128], range[128];
+        char usage[128], usual[128];
         if (fields != global_fields && fv_field_find(global_fields, f->name))
             continue; /* told below */
         option_usage(f, usage, sizeof usage);
-        option_range(f, range, sizeof range);
+        option_default(f, usual, sizeof usual);
         fprintf(out, "  %s\n%*s", usage, 2 * INDENT, "");
         char line[512];
-        snprintf(line, sizeof line, "%s%s%s%s", f->help, *range ? " (" : "",
-                 range, *range ? ")" : "");
+        snprintf(line, sizeof line, "%s%s%s%s", f->help, *usual ? " (" : "",
+                 usual, *usual ? ")" : "");
         wrap(out, line, 2 * INDENT, 2 * INDENT);
     }
 }

@@ -13,7 +13,8 @@ void help_completion(FILE *out);
 /* "--base-width N": an option as it is typed. Returns what snprintf would. */
 int option_usage(const fv_field *f, char *buf, size_t size);
 
-/* "default 512 px, 64 to 8192", or "". */
-int option_range(const fv_field *f, char *buf, size_t size);
+/* "default 512 px"; the unit alone where the help tells what 0 is; or "". What
+ * is out of range hears of the range. */
+int option_default(const fv_field *f, char *buf, size_t size);
 
 #endif

@@ -33,17 +33,17 @@ static void roff_line(FILE *out, const char *before, const char *text)
 static void roff_fields(FILE *out, const fv_field *fields)
 {
     for (const fv_field *f = fields; f && f->kind != FV_KIND_END; f++) {
-        char usage[128], range[128];
+        char usage[128], usual[128];
         if (fields != global_fields && fv_field_find(global_fields, f->name))
             continue; /* told above */
         option_usage(f, usage, sizeof usage);
-        option_range(f, range, sizeof range);
+        option_default(f, usual, sizeof usual);
         fputs(".TP\n", out);
         roff_line(out, ".B ", usage);
         roff(out, f->help);
-        if (*range) {
+        if (*usual) {
             fputs(" (", out);
-            roff(out, range);
+            roff(out, usual);
             fputc(')', out);
         }
         fputs(".\n", out);
