@@ -15,7 +15,6 @@ typedef struct cli {
     int quiet, verbose, json, force;
     int limited;  /* 1: --max-memory was given */
     int progress; /* 1: stderr is a terminal and not quiet */
-    const char *program;
 } cli;
 
 struct parsed;

@@ -2,7 +2,6 @@
 #include "help.h"
 #include "options.h"
 
-#include <ctype.h>
 #include <string.h>
 
 enum { WIDTH = 79, INDENT = 4 };

@@ -20,9 +20,9 @@ typedef struct inputs {
 
 /*
  * Folders give the images in them in natural order, without what fovea itself
- * writes (_labels, _overlay, _maps, _masks, _restored); patterns ("*.tif",
- * quoted) what they match. A file named twice is taken once. FV_ENOMEM. Free
- * with inputs_free.
+ * writes (_labels, _overlay, _maps, _restored, _residual, _uncertainty) and
+ * _masks; patterns ("*.tif", quoted) what they match. A file named twice is
+ * taken once. FV_ENOMEM. Free with inputs_free.
  */
 fv_status inputs_expand(cli *c, int count, char **operands, inputs *out);
 void inputs_free(cli *c, inputs *in);

@@ -129,7 +129,7 @@ static int finish(int code)
 
 int cli_main(int argc, char **argv, const fv_allocator *allocator)
 {
-    cli c = {.program = argc > 0 ? argv[0] : "fovea"};
+    cli c = {0};
     if (fv_ctx_new(allocator, &c.ctx) != FV_OK) {
         fprintf(stderr, "fovea: out of memory\n");
         return EXIT_FAILED;

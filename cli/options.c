@@ -1,7 +1,6 @@
 /* From argv to option structs: one reader for all verbs. */
 #include "options.h"
 
-#include <ctype.h>
 #include <string.h>
 
 const fv_field global_fields[] = {
