@@ -266,7 +266,7 @@ const fv_cmd cmd_classify = {
     .name = "classify",
     .summary = "say which class each image belongs to",
     .operands = "IMAGE...",
-    .example = "fovea classify cells/*.png --model blood.fovea > classes.tsv",
+    .example = "fovea classify cells/*.png --model blood-cells > classes.tsv",
     .details =
         "Images are files, folders, quoted patterns or an image file of MNIST "
         "(NAME-images-idx3-ubyte.gz). Standard output is a table with tabs: "

@@ -205,7 +205,7 @@ const fv_cmd cmd_restore = {
     .name = "restore",
     .summary = "take noise and blur out of images",
     .operands = "IMAGE...",
-    .example = "fovea restore plate/*.tif -o clean --model denoise.fovea",
+    .example = "fovea restore plate/*.tif -o clean --model denoise-fluo",
     .details =
         "Images are files, folders or quoted patterns; all z planes, time "
         "points and channels are restored. For each, the output folder "

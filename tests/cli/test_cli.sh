@@ -58,6 +58,8 @@ npy() {
 run 0 'fovea 0.1.0' --version
 run 0 'Verbs:' --help
 run 0 'Usage: fovea segment' help segment
+run 0 '--model denoise-fluo' help restore
+run 0 '--model blood-cells' help classify
 run 0 'Usage: fovea train' train --help
 run 0 '.TH FOVEA 1' help --man
 run 0 'complete -o default -F _fovea fovea' help --completion
