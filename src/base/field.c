@@ -1,6 +1,5 @@
 /* Option structs described by tables: one reader for all sources of options. */
-#include "fovea/field.h"
-#include "base/base.h"
+#include "base/field.h"
 
 #include <errno.h>
 #include <math.h>
@@ -58,6 +57,16 @@ static fv_status unknown(fv_ctx *ctx, const fv_field *fields, const char *name)
     return fvi_fail(ctx, FV_EINVAL, "unknown option '%s'", name);
 }
 
+static fv_status in_range(fv_ctx *ctx, const fv_field *f, double x,
+                          const char *text)
+{
+    if (x >= f->lo && x <= f->hi)
+        return FV_OK;
+    return fvi_fail(ctx, FV_EINVAL,
+                    "%s: %s is out of range, expected %g to %g%s%s", f->name,
+                    text, f->lo, f->hi, *f->unit ? " " : "", f->unit);
+}
+
 static fv_status number(fv_ctx *ctx, const fv_field *f, const char *text,
                         double *out)
 {
@@ -70,10 +79,7 @@ static fv_status number(fv_ctx *ctx, const fv_field *f, const char *text,
     if (f->kind == FV_KIND_INT && x != floor(x))
         return fvi_fail(ctx, FV_EINVAL, "%s: '%s' is not a whole number",
                         f->name, text);
-    if (x < f->lo || x > f->hi)
-        return fvi_fail(
-            ctx, FV_EINVAL, "%s: %s is out of range, expected %g to %g%s%s",
-            f->name, text, f->lo, f->hi, *f->unit ? " " : "", f->unit);
+    FV_TRY(in_range(ctx, f, x, text));
     *out = x;
     return FV_OK;
 }
@@ -148,4 +154,20 @@ int fv_field_get(const fv_field *field, const void *options, char *buf,
         return print_real(*(const double *)(const void *)at, buf, size);
     const char *text = *(const char *const *)(const void *)at;
     return snprintf(buf, size, "%s", text ? text : "");
+}
+
+fv_status fvi_fields_check(fv_ctx *ctx, const fv_field *fields,
+                           const void *options)
+{
+    for (const fv_field *f = fields; f->kind != FV_KIND_END; f++) {
+        const char *at = (const char *)options + f->offset;
+        char text[40];
+        if (f->kind != FV_KIND_INT && f->kind != FV_KIND_REAL)
+            continue;
+        fv_field_get(f, options, text, sizeof text);
+        double x = f->kind == FV_KIND_INT ? *(const int *)(const void *)at
+                                          : *(const double *)(const void *)at;
+        FV_TRY(in_range(ctx, f, x, text));
+    }
+    return FV_OK;
 }

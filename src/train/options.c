@@ -75,7 +75,7 @@ const fv_field fv_train_fields[] = {
     FV_INT(T, steps, 0, 0, 1e9, "",
            "steps (batches) per epoch; 0: one crop per image, at least 25"),
     FV_INT(T, batch, 4, 1, 4096, "", "crops per step"),
-    FV_INT(T, crop, 256, 8, 4096, "px", "side of a crop"),
+    FV_INT(T, crop, 256, 1, 8192, "px", "side of a crop"),
     FV_INT(T, warmup, 50, 0, 1e9, "steps",
            "how long the learning rate rises at the start"),
     FV_INT(T, lr_period, 10, 1, 1e6, "epochs",

@@ -1,6 +1,8 @@
 /* Beginning and ending a training run. */
 #include "train/task.h"
 
+#include "base/field.h"
+
 #include <string.h>
 #include <time.h>
 
@@ -134,6 +136,7 @@ static fv_status check_options(fvi_run *r)
     if (!o->images)
         return fvi_fail(r->ctx, FV_EINVAL, "images: no folder was given");
     FV_TRY(fvi_task_find(r->ctx, o->task, &r->task));
+    FV_TRY(fvi_fields_check(r->ctx, fv_train_fields, o));
     if (o->percentile_low >= o->percentile_high)
         return fvi_fail(r->ctx, FV_EINVAL, "percentiles %g and %g do not rise",
                         o->percentile_low, o->percentile_high);

@@ -260,7 +260,17 @@ static void bad_runs_say_why(void **state)
     o.loss = "dice";
     assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL, "boundary");
     o.loss = "plain";
-    o.lr = 1e30;
+    o.crop = 0;
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL,
+                 "crop: 0 is out of range");
+    o.crop = 32;
+    o.steps = -3;
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL, "steps: -3");
+    o.steps = 4;
+    o.lr = NAN;
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL, "lr: nan");
+    o.lr = 100;
+    o.weight_decay = 10;
     o.optimizer = "sgd";
     assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EDIVERGED, "step");
     fv_tensor empty = labels_of(40, 40);

@@ -1,0 +1,12 @@
+#ifndef FVI_FIELD_H
+#define FVI_FIELD_H
+
+#include "base/base.h"
+#include "fovea/field.h"
+
+/* The numbers of an option struct that was not filled by fv_field_set.
+ * FV_EINVAL names the first one out of its range. */
+fv_status fvi_fields_check(fv_ctx *ctx, const fv_field *fields,
+                           const void *options);
+
+#endif
