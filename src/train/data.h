@@ -81,7 +81,7 @@ fv_status fvi_planes_read(fv_ctx *ctx, const char *path, int channels,
                           int64_t count, fv_pair *out);
 
 /* The channels that fit all images with a role, or all their targets: 3 when
- * any is RGB. */
+ * any is RGB. FV_EINVAL: more than FV_MAX_CHANNELS. */
 fv_status fvi_channels_of(fv_ctx *ctx, const fvi_sources *s, bool targets,
                           int *channels);
 

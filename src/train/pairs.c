@@ -17,13 +17,17 @@ fv_status fvi_channels_of(fv_ctx *ctx, const fvi_sources *s, bool targets,
     int most = 0;
     for (int64_t i = 0; i < s->count; i++) {
         fv_image *im;
+        const char *path = targets ? s->item[i].labels : s->item[i].image;
         if (s->item[i].role == FVI_UNUSED || s->item[i].role == FVI_FOR_TEST)
             continue;
-        FV_TRY(fv_image_read_header(
-            ctx, targets ? s->item[i].labels : s->item[i].image, &im));
+        FV_TRY(fv_image_read_header(ctx, path, &im));
         int64_t n = channels_in(im);
-        most = n > most ? (int)n : most;
         fv_image_free(ctx, im);
+        if (n > FV_MAX_CHANNELS)
+            return fvi_fail(ctx, FV_EINVAL,
+                            "%s: has %lld channels, at most %d fit", path,
+                            (long long)n, FV_MAX_CHANNELS);
+        most = n > most ? (int)n : most;
     }
     *channels = most ? most : 1;
     return FV_OK;

@@ -29,10 +29,6 @@ fv_status fvi_measure_planes(fvi_run *r)
     fv_model *m = r->model;
     if (strcmp(m->normalize, "mean_std") != 0 || r->o.init)
         return FV_OK;
-    if (r->o.channels > FV_MAX_CHANNELS)
-        return fvi_fail(r->ctx, FV_EINVAL,
-                        "normalize: mean_std of %d channels, at most %d",
-                        r->o.channels, FV_MAX_CHANNELS);
     for (int c = 0; c < r->o.channels; c++) {
         double n, mean, square;
         mean = sum_of(r->train, r->train_count, c, 0, false, &n) / fmax(n, 1);

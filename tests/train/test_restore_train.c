@@ -456,6 +456,20 @@ static void shots_of_a_field_stay_together(void **state)
     place_free(&p);
 }
 
+/* Targets of more channels than a model tells the range of. */
+static void write_many_channels(const place *p, int fields)
+{
+    for (int i = 0; i < fields; i++) {
+        char name[32];
+        const int64_t dim[3] = {300, LARGE, LARGE};
+        fv_image *many;
+        assert_ok(fv_image_new(ctx, FV_U8, "CYX", dim, &many));
+        snprintf(name, sizeof name, "f%d.tif", i);
+        write_image(p->labels, name, many);
+        fv_image_free(ctx, many);
+    }
+}
+
 static void what_cannot_be_learned_is_refused(void **state)
 {
     (void)state;
@@ -476,6 +490,14 @@ static void what_cannot_be_learned_is_refused(void **state)
     o = restore_options(&p, "n2n");
     o.val_fraction = 0;
     assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL, "only shot");
+    write_field(p.labels, "g0.tif", 20, 0);
+    write_many_channels(&p, 4);
+    o = restore_options(&p, "care");
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL,
+                 "300 channels, at most 64");
+    o.target_channels = 300;
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL,
+                 "target_channels");
     place_free(&p);
 }
 
