@@ -67,6 +67,8 @@ int fvi_text_distance(const char *a, const char *b);
 
 /* -1, 0, 1: "img2" before "img10". */
 int fvi_natural_order(const char *a, const char *b);
+/* For qsort of text; equals are told apart by their bytes. */
+int fvi_by_natural_order(const void *a, const void *b);
 
 /* ---- files ---- */
 

@@ -48,13 +48,6 @@ fv_status fvi_make_folder(fv_ctx *ctx, const char *path)
     return status;
 }
 
-static int by_natural_order(const void *a, const void *b)
-{
-    const char *const *x = a, *const *y = b;
-    int order = fvi_natural_order(*x, *y);
-    return order ? order : strcmp(*x, *y);
-}
-
 static fv_status add_name(fv_ctx *ctx, fvi_names *n, size_t *room,
                           const char *name)
 {
@@ -97,7 +90,8 @@ static fv_status list(fv_ctx *ctx, const char *path, mode_t kind,
         return status;
     }
     if (names.count)
-        qsort(names.name, names.count, sizeof *names.name, by_natural_order);
+        qsort(names.name, names.count, sizeof *names.name,
+              fvi_by_natural_order);
     *out = names;
     return FV_OK;
 }

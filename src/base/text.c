@@ -118,3 +118,10 @@ int fvi_natural_order(const char *a, const char *b)
     }
     return (*a != '\0') - (*b != '\0');
 }
+
+int fvi_by_natural_order(const void *a, const void *b)
+{
+    const char *const *x = a, *const *y = b;
+    int order = fvi_natural_order(*x, *y);
+    return order ? order : strcmp(*x, *y);
+}

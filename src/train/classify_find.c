@@ -7,13 +7,6 @@
 
 /* ---- classes ---- */
 
-static int by_name(const void *a, const void *b)
-{
-    const char *const *x = a, *const *y = b;
-    int order = fvi_natural_order(*x, *y);
-    return order ? order : strcmp(*x, *y);
-}
-
 static int64_t class_of(const fvi_names *n, const char *name)
 {
     for (size_t i = 0; i < n->count; i++)
@@ -52,7 +45,7 @@ static fv_status settle_classes(fvi_run *r)
     fvi_names *n = &r->classes;
     bool known = r->init != NULL;
     if (n->count)
-        qsort(n->name, n->count, sizeof *n->name, by_name);
+        qsort(n->name, n->count, sizeof *n->name, fvi_by_natural_order);
     for (size_t i = 0; i < n->count && known; i++) {
         known = false;
         for (int k = 0; k < r->init->classes && !known; k++)
