@@ -6,6 +6,7 @@
 
 #include "fovea/status.h"
 
+#include <locale.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -69,6 +70,14 @@ int fvi_text_distance(const char *a, const char *b);
 int fvi_natural_order(const char *a, const char *b);
 /* For qsort of text; equals are told apart by their bytes. */
 int fvi_by_natural_order(const void *a, const void *b);
+
+/* Numbers in files have decimal points, whatever the locale of the program:
+ * every reading and writing lies between these two. */
+typedef struct fvi_plain_numbers {
+    locale_t own, before;
+} fvi_plain_numbers;
+fvi_plain_numbers fvi_plain_begin(void);
+void fvi_plain_end(fvi_plain_numbers p);
 
 /* ---- files ---- */
 

@@ -111,12 +111,9 @@ static fv_status choice(fv_ctx *ctx, const fv_field *f, const char *text)
                     f->choices);
 }
 
-fv_status fv_field_set(fv_ctx *ctx, const fv_field *fields, void *options,
-                       const char *name, const char *value)
+static fv_status set(fv_ctx *ctx, const fv_field *f, void *options,
+                     const char *value)
 {
-    const fv_field *f = fv_field_find(fields, name);
-    if (!f)
-        return unknown(ctx, fields, name);
     if (f->kind == FV_KIND_FLAG)
         return flag(ctx, f, value, member(f, options));
     if (f->kind == FV_KIND_INT || f->kind == FV_KIND_REAL) {
@@ -134,13 +131,27 @@ fv_status fv_field_set(fv_ctx *ctx, const fv_field *fields, void *options,
     return FV_OK;
 }
 
+fv_status fv_field_set(fv_ctx *ctx, const fv_field *fields, void *options,
+                       const char *name, const char *value)
+{
+    const fv_field *f = fv_field_find(fields, name);
+    if (!f)
+        return unknown(ctx, fields, name);
+    fvi_plain_numbers plain = fvi_plain_begin();
+    fv_status status = set(ctx, f, options, value);
+    fvi_plain_end(plain);
+    return status;
+}
+
 static int print_real(double x, char *buf, size_t size)
 {
     char text[40];
     int digits = 6;
+    fvi_plain_numbers plain = fvi_plain_begin();
     do
         snprintf(text, sizeof text, "%.*g", digits, x);
     while (strtod(text, NULL) != x && ++digits <= 17);
+    fvi_plain_end(plain);
     return snprintf(buf, size, "%s", text);
 }
 

@@ -6,7 +6,6 @@
 #include "base/base.h"
 #include "fovea/image.h"
 
-#include <locale.h>
 #include <stdio.h>
 
 /* One file on its way in. `header` asks for the shape only, `labels` for the
@@ -73,14 +72,6 @@ double fvi_unit_um(const char *unit);
 /* A pitch from a resolution (pixels per `unit_um` micrometers), or 0 when it
  * is a print density rather than a microscope's: coarser than 10 um. */
 double fvi_pitch_from_density(double pixels, double unit_um);
-
-/* Numbers in files have decimal points, whatever the locale of the program:
- * every reading and writing lies between these two. */
-typedef struct fvi_plain_numbers {
-    locale_t own, before;
-} fvi_plain_numbers;
-fvi_plain_numbers fvi_plain_begin(void);
-void fvi_plain_end(fvi_plain_numbers p);
 
 /* Copies at most room-1 bytes without cutting a UTF-8 character in two. */
 void fvi_copy_name(char *to, size_t room, const char *from, size_t size);

@@ -35,22 +35,6 @@ double fvi_pitch_from_density(double pixels, double unit_um)
     return pitch > 1e-6 && pitch <= 10 ? pitch : 0;
 }
 
-fvi_plain_numbers fvi_plain_begin(void)
-{
-    fvi_plain_numbers p = {.own = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0)};
-    if (p.own)
-        p.before = uselocale(p.own);
-    return p;
-}
-
-void fvi_plain_end(fvi_plain_numbers p)
-{
-    if (!p.own)
-        return;
-    uselocale(p.before);
-    freelocale(p.own);
-}
-
 void fvi_copy_name(char *to, size_t room, const char *from, size_t size)
 {
     size_t n = strnlen(from, size);

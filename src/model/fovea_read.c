@@ -350,7 +350,9 @@ fv_status fv_model_read(fv_ctx *ctx, const char *path, fv_model **out)
 {
     fvi_st st;
     FV_TRY(fvi_st_read(ctx, path, &st));
+    fvi_plain_numbers plain = fvi_plain_begin();
     fv_status status = read_all(&st, out);
+    fvi_plain_end(plain);
     fvi_st_free(&st);
     return status == FV_OK ? FV_OK : fvi_fail_in(ctx, status, "%s", path);
 }

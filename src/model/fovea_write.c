@@ -228,7 +228,9 @@ fv_status fv_model_write(fv_ctx *ctx, const char *path, const fv_model *m,
     float *params = fvi_calloc(ctx, fvi_model_numbers(m) + 1, sizeof *params);
     if (!params)
         return FV_ENOMEM;
+    fvi_plain_numbers plain = fvi_plain_begin();
     fv_status status = write_rounded(ctx, path, m, kind, params);
+    fvi_plain_end(plain);
     fvi_free(ctx, params);
     return status;
 }

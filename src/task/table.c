@@ -39,6 +39,7 @@ static void write_um(fvi_text *t, const fv_object *o, double y, double x)
 void fvi_objects_text(fvi_text *t, const fv_objects *o, const double pitch[3])
 {
     bool known = pitch && pitch[1] > 0 && pitch[2] > 0;
+    fvi_plain_numbers plain = fvi_plain_begin();
     write_head(t, o, known);
     for (int64_t k = 0; k < o->count; k++) {
         write_shape(t, o->object + k);
@@ -50,6 +51,7 @@ void fvi_objects_text(fvi_text *t, const fv_objects *o, const double pitch[3])
             write_um(t, o->object + k, pitch[1], pitch[2]);
         fvi_text_add(t, "\n");
     }
+    fvi_plain_end(plain);
 }
 
 fv_status fv_objects_write_csv(fv_ctx *ctx, const char *path,

@@ -114,6 +114,7 @@ fv_status fvi_options_read(fv_ctx *ctx, const char *path, fv_train_options *o,
 fv_status fvi_log_history(const fvi_run *r)
 {
     fvi_text t = {.ctx = r->ctx};
+    fvi_plain_numbers plain = fvi_plain_begin();
     fvi_text_add(&t,
                  "epoch,step,seconds,lr,train_loss,val_loss,%s,"
                  "gradient_norm\n",
@@ -124,6 +125,7 @@ fv_status fvi_log_history(const fvi_run *r)
                      x->step, x->seconds, x->lr, x->train_loss, x->val_loss,
                      x->val_score, x->norm);
     }
+    fvi_plain_end(plain);
     fv_status status = fvi_text_check(&t);
     if (status == FV_OK)
         status = write_text(r, "history.csv", t.data, t.size);

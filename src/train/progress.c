@@ -173,6 +173,7 @@ fv_status fvi_progress_write(const fvi_run *r)
     fvi_text t = {.ctx = r->ctx};
     panel loss = panel_of(r, 44, 290, train_of, val_of);
     panel rate = panel_of(r, 400, 110, lr_of, lr_of);
+    fvi_plain_numbers plain = fvi_plain_begin();
     fvi_text_add(&t, "%s", style);
     draw_frame(&t, &loss, "loss");
     draw_frame(&t, &rate, "learning rate");
@@ -182,6 +183,7 @@ fv_status fvi_progress_write(const fvi_run *r)
     draw_best(r, &t, &loss);
     draw_legend(&t, loss.top - 10);
     fvi_text_add(&t, "</svg>\n");
+    fvi_plain_end(plain);
     fv_status status = fvi_text_check(&t);
     char *path = status == FV_OK
                      ? fvi_path_join(r->ctx, r->folder, "progress.svg")

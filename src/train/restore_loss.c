@@ -108,7 +108,9 @@ static fv_status next_term(const fvi_run *r, const char **at, double *factor,
     *factor = 1;
     if (*star == '*') {
         char *end;
+        fvi_plain_numbers plain = fvi_plain_begin();
         *factor = strtod(text, &end);
+        fvi_plain_end(plain);
         if (end != star || !(*factor > 0 && *factor <= 1e6))
             return fvi_fail(r->ctx, FV_EINVAL,
                             "loss: '%.*s' is no weight, expected a number "

@@ -2,6 +2,7 @@
 #include "base/base.h"
 #include "context.h"
 #include "fovea/field.h"
+#include "german.h"
 
 /* Known answers of Philox 4x32-10 from the authors' kat_vectors. */
 static void philox_gives_the_published_numbers(void **state)
@@ -117,6 +118,21 @@ static void fields_parse_and_explain(void **state)
     assert_non_null(strstr(fv_message(ctx), "nearest is 'width'"));
 }
 
+static void fields_have_points_in_any_locale(void **state)
+{
+    options o;
+    char text[64];
+    (void)state;
+    german_or_skip();
+    fv_fields_default(fields, &o);
+    fv_status status = fv_field_set(ctx, fields, &o, "rate", "0.3");
+    fv_field_get(fv_field_find(fields, "rate"), &o, text, sizeof text);
+    german_end();
+    assert_ok(status);
+    assert_near(o.rate, 0.3, 0);
+    assert_string_equal(text, "0.3");
+}
+
 static void files_are_all_or_nothing(void **state)
 {
     (void)state;
@@ -182,6 +198,7 @@ int main(void)
         cmocka_unit_test(the_memory_limit_refuses),
         cmocka_unit_test(threads_are_as_many_as_wished),
         cmocka_unit_test(fields_parse_and_explain),
+        cmocka_unit_test(fields_have_points_in_any_locale),
         cmocka_unit_test(files_are_all_or_nothing),
     };
     return cmocka_run_group_tests(tests, open_context, close_context);

@@ -1,5 +1,6 @@
 /* .fovea files: what is written is read, and nothing damaged is believed. */
 #include "fvtest.h"
+#include "german.h"
 #include "make.h"
 
 #include "model/safetensors.h"
@@ -336,6 +337,33 @@ static void test_locate(void **state)
     end_ctx(ctx);
 }
 
+static void test_any_locale(void **state)
+{
+    (void)state;
+    german_or_skip();
+    fv_ctx *ctx = new_ctx();
+    fv_model *a = make_unet(ctx, "1", "4", "1", "3"), *b = NULL, *c = NULL;
+    a->target = FV_TARGET_BOUNDARY;
+    a->diameter = 17.3;
+    snprintf(a->normalize, sizeof a->normalize, "mean_std");
+    a->mean[0] = 0.25;
+    a->deviation[0] = 1.5;
+    fv_status wrote = fv_model_write(ctx, path, a, FV_WEIGHTS_F32);
+    fv_status here = fv_model_read(ctx, path, &b);
+    german_end();
+    assert_int_equal(wrote, FV_OK);
+    assert_int_equal(here, FV_OK);
+    assert_int_equal(fv_model_read(ctx, path, &c), FV_OK);
+    assert_near(b->diameter, 17.3, 0);
+    assert_near(c->diameter, 17.3, 0);
+    assert_near(b->mean[0], 0.25, 0);
+    assert_near(c->deviation[0], 1.5, 0);
+    fv_model_free(ctx, a);
+    fv_model_free(ctx, b);
+    fv_model_free(ctx, c);
+    end_ctx(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +376,7 @@ int main(void)
         cmocka_unit_test(test_lies),
         cmocka_unit_test(test_huge_header),
         cmocka_unit_test(test_write_refuses),
+        cmocka_unit_test(test_any_locale),
         cmocka_unit_test(test_locate),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

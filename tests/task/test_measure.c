@@ -1,5 +1,7 @@
 /* Measurements against skimage.measure.regionprops, and on objects whose
  * numbers are known. */
+#include "german.h"
+#include "task/task.h"
 #include "task_test.h"
 
 static void measurements_match_skimage(void **state)
@@ -134,6 +136,19 @@ static void measuring_does_not_depend_on_threads(void **state)
     free(image.data);
 }
 
+static void tables_have_points_in_any_locale(void **state)
+{
+    (void)state;
+    german_or_skip();
+    fv_object one = {.label = 1, .area = 4, .center = {1.5, 2.5}};
+    fv_objects o = {.object = &one, .count = 1};
+    fvi_text t = {.ctx = ctx};
+    fvi_objects_text(&t, &o, NULL);
+    german_end();
+    assert_non_null(strstr(t.data, "\n1,4,1.5,2.5,0,0,0,0,0,"));
+    fvi_text_free(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +157,7 @@ int main(void)
         cmocka_unit_test(nothing_and_everything_are_measured),
         cmocka_unit_test(many_objects_stay_apart),
         cmocka_unit_test(measuring_does_not_depend_on_threads),
+        cmocka_unit_test(tables_have_points_in_any_locale),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,4 +1,5 @@
 /* Training: the same bits again after any stop, and it learns. */
+#include "german.h"
 #include "train/run.h"
 #include "train_test.h"
 
@@ -284,6 +285,39 @@ static void bad_runs_say_why(void **state)
     place_free(&p);
 }
 
+/* Cells of the last line of a table. */
+static int cells_at_the_end(const char *folder, const char *name)
+{
+    char path[512], line[512] = "";
+    join(path, folder, name);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f))
+        ;
+    fclose(f);
+    int n = 1;
+    for (const char *c = line; *c; c++)
+        n += *c == ',';
+    return n;
+}
+
+static void runs_have_points_in_any_locale(void **state)
+{
+    (void)state;
+    place p = place_new();
+    german_or_skip();
+    write_disks(p.images, p.labels, 4, 40);
+    fv_train_options o = quick_options(&p);
+    o.epochs = 1;
+    fv_status status = fv_train(ctx, &o, p.run, NULL, NULL);
+    german_end();
+    assert_ok(status);
+    assert_int_equal(cells_at_the_end(p.run, "history.csv"), 8);
+    fv_model_free(ctx, model_in(p.run));
+    resume_from(p.run);
+    place_free(&p);
+}
+
 /* Objects of a picture no training saw. */
 static double score_unseen(const fv_model *m, int64_t side)
 {
@@ -365,6 +399,7 @@ int main(void)
         cmocka_unit_test(the_mean_of_weights_is_as_defined),
         cmocka_unit_test(damaged_checkpoints_are_refused),
         cmocka_unit_test(bad_runs_say_why),
+        cmocka_unit_test(runs_have_points_in_any_locale),
         cmocka_unit_test(a_small_network_learns_disks),
     };
     return cmocka_run_group_tests(tests, setup, close_context);
