@@ -1,6 +1,7 @@
 /* fovea train: a network from images and what belongs to them. */
 #include "options.h"
 #include "tell.h"
+#include "train/run.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -18,47 +19,12 @@ static const fv_field options[] = {
 
 /* ---- options of another run ---- */
 
-static fv_status set_from(fv_ctx *ctx, parsed *p, const fv_field *f,
-                          const json_t *value)
-{
-    char *text = NULL;
-    if (json_is_string(value))
-        text = fvi_strdup(ctx, json_string_value(value));
-    else if (json_is_boolean(value))
-        text = fvi_strdup(ctx, json_is_true(value) ? "1" : "0");
-    else if (json_is_number(value)) {
-        char number[40];
-        snprintf(number, sizeof number, "%.17g", json_number_value(value));
-        text = fvi_strdup(ctx, number);
-    } else {
-        return FV_OK; /* null: not set */
-    }
-    FV_TRY(parsed_keep(ctx, p, text));
-    return fv_field_set(ctx, fv_train_fields, p->options, f->name, text);
-}
-
 static fv_status read_like(fv_ctx *ctx, parsed *p, const char *path)
 {
-    unsigned char *bytes;
-    size_t size;
-    json_error_t error;
-    FV_TRY(fvi_file_read(ctx, path, (size_t)1 << 20, &bytes, &size));
-    json_t *root = json_loadb((const char *)bytes, size, 0, &error);
-    fvi_free(ctx, bytes);
-    const json_t *all = json_object_get(root, "options");
-    all = all ? all : root;
-    fv_status status = FV_OK;
-    if (!json_is_object(all))
-        status =
-            fvi_fail(ctx, FV_EFORMAT, "%s: is not the run.json of a run", path);
-    const fv_field *f = fv_train_fields;
-    for (; f->kind != FV_KIND_END && status == FV_OK; f++) {
-        const json_t *value = json_object_get(all, f->name);
-        if (value && strcmp(f->name, "resume") != 0)
-            status = set_from(ctx, p, f, value);
-    }
-    json_decref(root);
-    return status;
+    train_args *o = p->options;
+    char *words;
+    FV_TRY(fvi_options_read(ctx, path, &o->train, &words));
+    return parsed_keep(ctx, p, words);
 }
 
 /* --like FILE; a resumed run goes on with its own options. */

@@ -67,48 +67,74 @@ fv_status fvi_log_options(const fvi_run *r)
     return status;
 }
 
-static fv_status apply(fv_ctx *ctx, json_t *options, fv_train_options *o)
+/* Text of the options goes to `*room`, which moves behind it. */
+static fv_status set_option(fv_ctx *ctx, const fv_field *f, const json_t *value,
+                            fv_train_options *o, char **room)
 {
+    char number[40];
+    const char *text = json_string_value(value);
+    if (text && f->kind > FV_KIND_FLAG) {
+        size_t size = strlen(text) + 1;
+        text = memcpy(*room, text, size);
+        *room += size;
+    } else if (json_is_boolean(value)) {
+        text = json_is_true(value) ? "1" : "0";
+    } else if (json_is_number(value)) {
+        snprintf(number, sizeof number, "%.17g", json_number_value(value));
+        text = number;
+    }
+    if (!text || (text == number && f->kind > FV_KIND_FLAG))
+        return fvi_fail(ctx, FV_EFORMAT, "option '%s' is not %s", f->name,
+                        f->kind > FV_KIND_FLAG ? "text" : "a number");
+    return fv_field_set(ctx, fv_train_fields, o, f->name, text);
+}
+
+static fv_status set_options(fv_ctx *ctx, const json_t *root,
+                             fv_train_options *o, char *room)
+{
+    const json_t *options = json_object_get(root, "options");
+    options = options ? options : root;
+    if (!json_is_object(options))
+        return fvi_fail(ctx, FV_EFORMAT, "is not the run.json of a run");
+    fv_fields_default(fv_train_fields, o);
     for (const fv_field *f = fv_train_fields; f->kind != FV_KIND_END; f++) {
-        json_t *v = json_object_get(options, f->name);
-        void *at = (char *)o + f->offset;
-        if (!v || json_is_null(v))
-            continue;
-        if (f->kind == FV_KIND_INT || f->kind == FV_KIND_FLAG)
-            *(int *)at = (int)json_integer_value(v);
-        else if (f->kind == FV_KIND_REAL)
-            *(double *)at = json_number_value(v);
-        else if (json_is_string(v))
-            FV_TRY(fv_field_set(ctx, fv_train_fields, o, f->name,
-                                json_string_value(v)));
+        const json_t *value = json_object_get(options, f->name);
+        if (value && !json_is_null(value) && strcmp(f->name, "resume") != 0)
+            FV_TRY(set_option(ctx, f, value, o, &room));
     }
     return FV_OK;
 }
 
-fv_status fvi_options_read(fv_ctx *ctx, const char *path, fv_train_options *o,
-                           json_t **words)
+/* Decoded, the text of a JSON file is shorter than the file. */
+static fv_status parse_options(fv_ctx *ctx, const unsigned char *bytes,
+                               size_t size, fv_train_options *o, char **words)
 {
+    json_error_t error;
+    json_t *root = json_loadb((const char *)bytes, size, 0, &error);
+    if (!root)
+        return fvi_fail(ctx, FV_EFORMAT, "line %d: %s", error.line, error.text);
+    char *room = fvi_alloc(ctx, size + 1);
+    fv_status status = room ? set_options(ctx, root, o, room) : FV_ENOMEM;
+    json_decref(root);
+    if (status == FV_OK)
+        *words = room;
+    else
+        fvi_free(ctx, room);
+    return status;
+}
+
+fv_status fvi_options_read(fv_ctx *ctx, const char *path, fv_train_options *o,
+                           char **words)
+{
+    enum { MOST_BYTES = 1 << 28 };
     unsigned char *bytes;
     size_t size;
-    json_error_t error;
-    FV_TRY(fvi_file_read(ctx, path, 1 << 28, &bytes, &size));
-    json_t *root = json_loadb((const char *)bytes, size, 0, &error);
+    FV_TRY(fvi_file_read(ctx, path, MOST_BYTES, &bytes, &size));
+    fvi_plain_numbers plain = fvi_plain_begin();
+    fv_status status = parse_options(ctx, bytes, size, o, words);
+    fvi_plain_end(plain);
     fvi_free(ctx, bytes);
-    if (!root)
-        return fvi_fail(ctx, FV_EFORMAT, "%s: line %d: %s", path, error.line,
-                        error.text);
-    json_t *options = json_object_get(root, "options");
-    if (!json_is_object(options)) {
-        json_decref(root);
-        return fvi_fail(ctx, FV_EFORMAT, "%s: has no options", path);
-    }
-    fv_fields_default(fv_train_fields, o);
-    fv_status status = apply(ctx, options, o);
-    if (status != FV_OK)
-        json_decref(root);
-    else
-        *words = root;
-    return status;
+    return status == FV_OK ? FV_OK : fvi_fail_in(ctx, status, "%s", path);
 }
 
 fv_status fvi_log_history(const fvi_run *r)

@@ -68,7 +68,7 @@ typedef struct fvi_row { /* one finished epoch */
 struct fvi_run {
     fv_ctx *ctx;
     fv_train_options o; /* resolved */
-    json_t *words;      /* owner of the text in `o` after resuming */
+    char *words;        /* text that `o` points to after resuming */
     const char *folder;
     fv_train_callback tell;
     void *user;
@@ -160,9 +160,11 @@ json_t *fvi_options_json(const fv_train_options *o);
 /* An object as text (fvi_free); NULL, with the sentence set, when that or
  * making the object ran out of memory. */
 char *fvi_json_text(fv_ctx *ctx, const json_t *value);
-/* The options in a run.json; `*words` owns their text (json_decref). */
+/* The options in a run.json, but for `resume`; `*words` holds their text
+ * (fvi_free). FV_EIO, FV_EFORMAT, FV_EINVAL (a value that an option does not
+ * take), FV_ENOMEM; `*o` is then half set. */
 fv_status fvi_options_read(fv_ctx *ctx, const char *path, fv_train_options *o,
-                           json_t **words);
+                           char **words);
 
 /* progress.c */
 fv_status fvi_progress_write(const fvi_run *r);

@@ -252,5 +252,5 @@ void fvi_run_close(fvi_run *r)
     fvi_free(ctx, r->window);
     fvi_free(ctx, r->row);
     json_decref(r->names);
-    json_decref(r->words);
+    fvi_free(ctx, r->words);
 }

@@ -158,6 +158,12 @@ for file in run.json history.csv progress.svg model.fovea last.ckpt; do
     check "run/$file" test -s run/$file
 done
 run 1 '--resume goes on' $train -o run
+printf '[]' >odd.json
+run 1 'odd.json: is not the run.json of a run' train --like odd.json -o run2
+printf '{"options": {"crop": 0}}' >odd.json
+run 2 'odd.json: crop: 0 is out of range' train --like odd.json -o run2
+printf '{"options": {"images": 7}}' >odd.json
+run 1 "odd.json: option 'images' is not text" train --like odd.json -o run2
 run 0 '"best_epoch"' train --like run/run.json -o run2 --json
 tail -c 4000 run/model.fovea >a.bin
 tail -c 4000 run2/model.fovea >b.bin
