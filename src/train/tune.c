@@ -153,6 +153,7 @@ fv_status fv_tune(fv_ctx *ctx, fv_model *m, const fv_pair pairs[],
                .count = count,
                .best = fv_decode_default(),
                .best_mean = -1};
+    FV_TRY(fvi_model_wants(ctx, m, "segment"));
     if (count < 1)
         return fvi_fail(ctx, FV_EINVAL, "no validation image to tune on");
     t.maps = fvi_calloc(ctx, (size_t)count, sizeof *t.maps);

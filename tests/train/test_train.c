@@ -318,6 +318,27 @@ static void runs_have_points_in_any_locale(void **state)
     place_free(&p);
 }
 
+static void only_segmentations_are_tuned(void **state)
+{
+    (void)state;
+    place p = place_new();
+    write_disks(p.images, p.labels, 4, 40);
+    fv_train_options o = quick_options(&p);
+    o.epochs = 1;
+    assert_ok(fv_train(ctx, &o, p.run, NULL, NULL));
+    fv_model *m = model_in(p.run);
+    fv_pair *pairs;
+    int64_t count;
+    assert_ok(fv_pairs_read(ctx, p.images, p.labels, 1, m->percentile, &pairs,
+                            &count));
+    assert_ok(fv_tune(ctx, m, pairs, count, NULL));
+    snprintf(m->task, sizeof m->task, "restore");
+    assert_fails(fv_tune(ctx, m, pairs, count, NULL), FV_EINVAL, "'restore'");
+    fv_pairs_free(ctx, pairs, count);
+    fv_model_free(ctx, m);
+    place_free(&p);
+}
+
 /* Objects of a picture no training saw. */
 static double score_unseen(const fv_model *m, int64_t side)
 {
@@ -400,6 +421,7 @@ int main(void)
         cmocka_unit_test(damaged_checkpoints_are_refused),
         cmocka_unit_test(bad_runs_say_why),
         cmocka_unit_test(runs_have_points_in_any_locale),
+        cmocka_unit_test(only_segmentations_are_tuned),
         cmocka_unit_test(a_small_network_learns_disks),
     };
     return cmocka_run_group_tests(tests, setup, close_context);
