@@ -1,102 +1,11 @@
-/* Tables, and which picture shows which class. */
+/* Which picture shows which class. */
 #include "facts.h"
 
+#include "base/csv.h"
 #include "image/idx.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- tables ---- */
-
-void grid_free(fv_ctx *ctx, grid *g)
-{
-    fvi_free(ctx, g->cell);
-    fvi_free(ctx, g->text);
-}
-
-static size_t count_of(const char *text, char c)
-{
-    size_t n = 0;
-    for (; *text; text++)
-        n += *text == c;
-    return n;
-}
-
-/* Cuts a line at `cut` and appends its cells. */
-static fv_status add_row(fv_ctx *ctx, const char *path, char *line, char cut,
-                         grid *g)
-{
-    size_t n = 0;
-    for (char *at = line, *next; at; at = next) {
-        next = strchr(at, cut);
-        if (next)
-            *next++ = '\0';
-        g->cell[g->rows * g->columns + n++] = at;
-        if (n == g->columns && next)
-            n++;
-        if (n > g->columns)
-            break;
-    }
-    if (n != g->columns)
-        return fvi_fail(ctx, FV_EFORMAT,
-                        "%s: row %zu has not the %zu cells of the first row",
-                        path, g->rows + 1, g->columns);
-    g->rows++;
-    return FV_OK;
-}
-
-static fv_status cut_rows(fv_ctx *ctx, const char *path, grid *g)
-{
-    char cut = strchr(g->text, '\t') ? '\t' : ',', *next;
-    size_t lines = count_of(g->text, '\n') + 1;
-    size_t first = strcspn(g->text, "\n");
-    g->columns = 1;
-    for (size_t i = 0; i < first; i++)
-        g->columns += g->text[i] == cut;
-    g->cell = fvi_calloc(ctx, lines * g->columns + 1, sizeof *g->cell);
-    if (!g->cell)
-        return FV_ENOMEM;
-    for (char *line = g->text; line && *line; line = next) {
-        next = strchr(line, '\n');
-        if (next)
-            *next++ = '\0';
-        line[strcspn(line, "\r")] = '\0';
-        if (*line)
-            FV_TRY(add_row(ctx, path, line, cut, g));
-    }
-    if (g->rows < 2)
-        return fvi_fail(ctx, FV_EFORMAT, "%s: the table has no rows", path);
-    return FV_OK;
-}
-
-fv_status grid_read(fv_ctx *ctx, const char *path, grid *out)
-{
-    unsigned char *bytes;
-    size_t size;
-    FV_TRY(fvi_file_read(ctx, path, (size_t)1 << 30, &bytes, &size));
-    grid g = {.text = (char *)bytes};
-    fv_status status = cut_rows(ctx, path, &g);
-    if (status != FV_OK)
-        grid_free(ctx, &g);
-    else
-        *out = g;
-    return status;
-}
-
-static int column_of(const grid *g, const char *name)
-{
-    for (size_t c = 0; c < g->columns; c++)
-        if (strcmp(g->cell[c], name) == 0)
-            return (int)c;
-    return -1;
-}
-
-const char *cell_at(const grid *g, size_t row, size_t column)
-{
-    return g->cell[row * g->columns + column];
-}
-
-/* ---- facts ---- */
 
 static fv_status add_fact(fv_ctx *ctx, facts *f, const char *name,
                           const char *label)
@@ -154,18 +63,18 @@ static fv_status facts_of_folder(fv_ctx *ctx, const char *path, facts *out)
 
 static fv_status facts_of_table(fv_ctx *ctx, const char *path, facts *out)
 {
-    grid g;
-    FV_TRY(grid_read(ctx, path, &g));
-    int id = column_of(&g, "id"), label = column_of(&g, "class");
-    id = id < 0 ? column_of(&g, "file") : id;
+    fvi_csv t;
+    FV_TRY(fvi_csv_read(ctx, path, &t));
+    int64_t id = fvi_csv_column(&t, "id"), label = fvi_csv_column(&t, "class");
+    id = id < 0 ? fvi_csv_column(&t, "file") : id;
     fv_status status = FV_OK;
     if (id < 0 || label < 0)
         status = fvi_fail(ctx, FV_EINVAL,
                           "%s: has no columns id (or file) and class", path);
-    for (size_t i = 1; i < g.rows && status == FV_OK; i++)
-        status = add_fact(ctx, out, cell_at(&g, i, (size_t)id),
-                          cell_at(&g, i, (size_t)label));
-    grid_free(ctx, &g);
+    for (int64_t i = 1; i < t.rows && status == FV_OK; i++)
+        status =
+            add_fact(ctx, out, fvi_csv_at(&t, i, id), fvi_csv_at(&t, i, label));
+    fvi_csv_free(ctx, &t);
     return status;
 }
 

@@ -1,20 +1,9 @@
 #ifndef FVI_FACTS_H
 #define FVI_FACTS_H
 
-/* Tables with a first row of names, and which picture shows which class. */
+/* Which picture shows which class. */
 
 #include "cmd.h"
-
-/* A table with tabs, or else commas, in memory; cells point into `text`. */
-typedef struct grid {
-    char *text, **cell;
-    size_t rows, columns;
-} grid;
-
-/* FV_EFORMAT: no rows, or rows of different lengths. Free with grid_free. */
-fv_status grid_read(fv_ctx *ctx, const char *path, grid *out);
-void grid_free(fv_ctx *ctx, grid *g);
-const char *cell_at(const grid *g, size_t row, size_t column);
 
 /* What is known of one picture: "cell1.png" or "RBC/cell1.png". */
 typedef struct fact {

@@ -3,12 +3,14 @@
 #include "output.h"
 #include "score.h"
 
+#include "base/csv.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct exam {
     cli *c;
-    grid pred;
+    fvi_csv pred;
     facts facts;
     int classes; /* columns 2.. of pred */
     int32_t *truth;
@@ -24,9 +26,9 @@ static const char *class_name(const exam *e, int k)
     return e->pred.cell[2 + k];
 }
 
-static fv_status add_answer(exam *e, size_t row)
+static fv_status add_answer(exam *e, int64_t row)
 {
-    const char *file = cell_at(&e->pred, row, 0);
+    const char *file = fvi_csv_at(&e->pred, row, 0);
     const fact *f = facts_find(&e->facts, file);
     int known = -1;
     if (!f)
@@ -42,7 +44,7 @@ static fv_status add_answer(exam *e, size_t row)
                         file, f->label);
     for (int k = 0; k < e->classes; k++)
         e->probability[e->n * e->classes + k] =
-            strtof(cell_at(&e->pred, row, 2 + (size_t)k), NULL);
+            strtof(fvi_csv_at(&e->pred, row, 2 + k), NULL);
     e->truth[e->n++] = known;
     return FV_OK;
 }
@@ -50,7 +52,7 @@ static fv_status add_answer(exam *e, size_t row)
 static fv_status allocate(exam *e)
 {
     fv_ctx *ctx = e->c->ctx;
-    size_t K = (size_t)e->classes, n = e->pred.rows;
+    size_t K = (size_t)e->classes, n = (size_t)e->pred.rows;
     e->truth = fvi_calloc(ctx, n, sizeof *e->truth);
     e->probability = fvi_calloc(ctx, n * K, sizeof *e->probability);
     e->confusion = fvi_calloc(ctx, K * K, sizeof *e->confusion);
@@ -64,7 +66,7 @@ static fv_status allocate(exam *e)
 static fv_status examine(exam *e, const char *pred, const char *truth)
 {
     fv_ctx *ctx = e->c->ctx;
-    FV_TRY(grid_read(ctx, pred, &e->pred));
+    FV_TRY(fvi_csv_read(ctx, pred, &e->pred));
     if (e->pred.columns < 4 || strcmp(e->pred.cell[0], "file") != 0 ||
         strcmp(e->pred.cell[1], "class") != 0)
         return fvi_fail(ctx, FV_EFORMAT,
@@ -72,9 +74,11 @@ static fv_status examine(exam *e, const char *pred, const char *truth)
                         "probabilities of all classes",
                         pred);
     e->classes = (int)e->pred.columns - 2;
+    if (e->pred.rows < 2)
+        return fvi_fail(ctx, FV_EFORMAT, "%s: the table has no rows", pred);
     FV_TRY(facts_read(ctx, truth, &e->facts));
     FV_TRY(allocate(e));
-    for (size_t row = 1; row < e->pred.rows; row++)
+    for (int64_t row = 1; row < e->pred.rows; row++)
         if (add_answer(e, row) != FV_OK) {
             cli_fail(e->c);
             e->failed++;
@@ -209,7 +213,7 @@ int score_classify(cli *c, const score_args *o, const char *pred,
     if (code == EXIT_DONE && e.failed)
         code = EXIT_SOME;
     fv_ctx *ctx = c->ctx;
-    grid_free(ctx, &e.pred);
+    fvi_csv_free(ctx, &e.pred);
     facts_free(ctx, &e.facts);
     void *block[] = {e.truth, e.probability, e.confusion, e.f1, e.auc};
     for (size_t i = 0; i < sizeof block / sizeof *block; i++)

@@ -2,6 +2,8 @@
  * folders train, val and test; or a table with the column class. */
 #include "train/task.h"
 
+#include "base/csv.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -201,30 +203,30 @@ static int stem_to_source(const void *key, const void *b)
     return strcmp(key, ((const fvi_source *)b)->stem);
 }
 
-static fv_status set_category(fvi_run *r, const fvi_table *t, int64_t row,
+static fv_status set_category(fvi_run *r, const fvi_csv *t, int64_t row,
                               int64_t id, int64_t column)
 {
-    char *stem = fvi_path_stem(r->ctx, fvi_table_at(t, row, id));
+    char *stem = fvi_path_stem(r->ctx, fvi_csv_at(t, row, id));
     if (!stem)
         return FV_ENOMEM;
     fvi_sources *s = &r->sources;
     fvi_source *found = bsearch(stem, s->item, (size_t)s->count,
                                 sizeof *s->item, stem_to_source);
     if (found)
-        found->category = class_of(&r->classes, fvi_table_at(t, row, column));
+        found->category = class_of(&r->classes, fvi_csv_at(t, row, column));
     fvi_free(r->ctx, stem);
     return FV_OK;
 }
 
-static fv_status apply_classes(fvi_run *r, const fvi_table *t)
+static fv_status apply_classes(fvi_run *r, const fvi_csv *t)
 {
-    int64_t id = fvi_table_column(t, "id");
-    int64_t column = fvi_table_column(t, "class");
+    int64_t id = fvi_csv_column(t, "id");
+    int64_t column = fvi_csv_column(t, "class");
     if (id < 0 || column < 0)
         return fvi_fail(r->ctx, FV_EINVAL, "%s: has no column '%s'",
                         r->o.split_csv, id < 0 ? "id" : "class");
     for (int64_t row = 1; row < t->rows; row++)
-        FV_TRY(add_class(r, fvi_table_at(t, row, column)));
+        FV_TRY(add_class(r, fvi_csv_at(t, row, column)));
     FV_TRY(settle_classes(r));
     qsort(r->sources.item, (size_t)r->sources.count, sizeof *r->sources.item,
           by_stem);
@@ -235,7 +237,7 @@ static fv_status apply_classes(fvi_run *r, const fvi_table *t)
 
 static fv_status find_table(fvi_run *r)
 {
-    fvi_table t;
+    fvi_csv t;
     if (r->o.val_images)
         return fvi_fail(r->ctx, FV_EINVAL,
                         "val_images: with split_csv the table says which "
@@ -243,9 +245,9 @@ static fv_status find_table(fvi_run *r)
     FV_TRY(
         fvi_sources_find_as(r->ctx, FVI_ALONE, r->o.images, NULL, &r->sources));
     FV_TRY(fvi_split(r->ctx, &r->o, &r->sources));
-    FV_TRY(fvi_table_read(r->ctx, r->o.split_csv, &t));
+    FV_TRY(fvi_csv_read(r->ctx, r->o.split_csv, &t));
     fv_status status = apply_classes(r, &t);
-    fvi_table_free(r->ctx, &t);
+    fvi_csv_free(r->ctx, &t);
     return status;
 }
 

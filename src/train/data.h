@@ -85,18 +85,4 @@ fv_status fvi_planes_read(fv_ctx *ctx, const char *path, int channels,
 fv_status fvi_channels_of(fv_ctx *ctx, const fvi_sources *s, bool targets,
                           int *channels);
 
-/* ---- tables ---- */
-
-/* Comma-separated values with a header; cells point into `text`. */
-typedef struct fvi_table {
-    char *text, **cell;
-    int64_t rows, columns; /* row 0 is the header */
-} fvi_table;
-
-fv_status fvi_table_read(fv_ctx *ctx, const char *path, fvi_table *out);
-void fvi_table_free(fv_ctx *ctx, fvi_table *t);
-/* -1 when absent. */
-int64_t fvi_table_column(const fvi_table *t, const char *name);
-const char *fvi_table_at(const fvi_table *t, int64_t row, int64_t column);
-
 #endif

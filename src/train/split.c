@@ -1,6 +1,8 @@
 /* Who trains, who validates, who is left for the test: by table or by seed. */
 #include "train/data.h"
 
+#include "base/csv.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,14 +101,14 @@ typedef struct filter {
 } filter;
 
 static fv_status find_filter(fv_ctx *ctx, const fv_train_options *o,
-                             const fvi_table *t, filter *out)
+                             const fvi_csv *t, filter *out)
 {
     *out = (filter){.column = -1};
     if (!o->only)
         return FV_OK;
     const char *equals = strchr(o->only, '=');
     for (int64_t c = 0; equals && c < t->columns; c++) {
-        const char *name = fvi_table_at(t, 0, c);
+        const char *name = fvi_csv_at(t, 0, c);
         size_t n = strlen(name);
         if (n == (size_t)(equals - o->only) && strncmp(name, o->only, n) == 0)
             *out = (filter){.column = c, .values = equals + 1};
@@ -153,13 +155,13 @@ static bool set_role(fvi_sources *s, const char *id, fvi_role role)
 }
 
 static fv_status apply_row(fv_ctx *ctx, const fv_train_options *o,
-                           const fvi_table *t, int64_t row, fvi_sources *s)
+                           const fvi_csv *t, int64_t row, fvi_sources *s)
 {
-    int64_t id = fvi_table_column(t, "id"), at = fvi_table_column(t, "split");
-    const char *name = fvi_table_at(t, row, id);
+    int64_t id = fvi_csv_column(t, "id"), at = fvi_csv_column(t, "split");
+    const char *name = fvi_csv_at(t, row, id);
     fvi_role role = FVI_FOR_TRAINING;
     if (at >= 0)
-        FV_TRY(role_of(ctx, fvi_table_at(t, row, at), name, &role));
+        FV_TRY(role_of(ctx, fvi_csv_at(t, row, at), name, &role));
     char *stem = fvi_path_stem(ctx, name);
     if (!stem)
         return FV_ENOMEM;
@@ -172,18 +174,18 @@ static fv_status apply_row(fv_ctx *ctx, const fv_train_options *o,
 }
 
 static fv_status apply_table(fv_ctx *ctx, const fv_train_options *o,
-                             const fvi_table *t, fvi_sources *s)
+                             const fvi_csv *t, fvi_sources *s)
 {
     filter f;
-    if (fvi_table_column(t, "id") < 0)
+    if (fvi_csv_column(t, "id") < 0)
         return fvi_fail(ctx, FV_EINVAL, "%s: has no column 'id'", o->split_csv);
     FV_TRY(find_filter(ctx, o, t, &f));
     for (int64_t i = 0; i < s->count; i++)
         s->item[i].role = FVI_UNUSED;
     for (int64_t row = 1; row < t->rows; row++)
-        if (f.column < 0 || listed(f.values, fvi_table_at(t, row, f.column)))
+        if (f.column < 0 || listed(f.values, fvi_csv_at(t, row, f.column)))
             FV_TRY(apply_row(ctx, o, t, row, s));
-    if (fvi_table_column(t, "split") < 0 && !o->val_images)
+    if (fvi_csv_column(t, "split") < 0 && !o->val_images)
         return split_by_seed(ctx, o, s);
     return FV_OK;
 }
@@ -195,9 +197,9 @@ fv_status fvi_split(fv_ctx *ctx, const fv_train_options *o, fvi_sources *s)
                         "only: '%s' wants a table given by split_csv", o->only);
     if (!o->split_csv)
         return o->val_images ? FV_OK : split_by_seed(ctx, o, s);
-    fvi_table t;
-    FV_TRY(fvi_table_read(ctx, o->split_csv, &t));
+    fvi_csv t;
+    FV_TRY(fvi_csv_read(ctx, o->split_csv, &t));
     fv_status status = apply_table(ctx, o, &t, s);
-    fvi_table_free(ctx, &t);
+    fvi_csv_free(ctx, &t);
     return status;
 }

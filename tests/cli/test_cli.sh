@@ -313,6 +313,8 @@ check 'bins of probability' grep -q '^0\.[0-9]*,[01]\.[0-9]*,[1-4],' bins.csv
 run 1 'roc.csv exists' score classify classes.tsv k --roc roc.csv
 printf 'id,class\nx1,a\nx2.tif,a\ny1,b\ny2,b\n' >truth.csv
 run 0 "images${tab}4" score classify classes.tsv truth.csv
+printf '"id","class"\n"x1","a"\nx2,a\ny1,b\ny2,b' >truth.csv
+run 0 "images${tab}4" score classify classes.tsv truth.csv
 printf 'id,class\nx1,a\nx2,c\ny1,b\ny2,b\n' >truth.csv
 run 3 "of class 'c'" score classify classes.tsv truth.csv
 run 1 'not a table' score classify truth.csv truth.csv

@@ -188,6 +188,12 @@ static void a_table_splits(void **state)
     assert_fails(fvi_split(ctx, &o, &s), FV_EINVAL, "disk9");
     write_text(p.root, "split.csv", "id,split\ndisk1,later\n");
     assert_fails(fvi_split(ctx, &o, &s), FV_EINVAL, "later");
+    write_text(p.root, "split.csv", "id\tsplit\ndisk1\ttrain\ndisk2\t");
+    assert_ok(fvi_split(ctx, &o, &s));
+    assert_int_equal(s.item[1].role, FVI_FOR_TRAINING);
+    assert_int_equal(s.item[2].role, FVI_UNUSED);
+    write_text(p.root, "split.csv", "id,split,note\n\"disk1\",train,");
+    assert_ok(fvi_split(ctx, &o, &s));
     write_text(p.root, "split.csv", "id,split\ndisk1\n");
     assert_fails(fvi_split(ctx, &o, &s), FV_EFORMAT, "row 2");
     fvi_sources_free(ctx, &s);

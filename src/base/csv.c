@@ -1,12 +1,12 @@
-/* Comma-separated tables with a header line (RFC 4180). */
-#include "train/data.h"
+/* Tables as text with a header line (RFC 4180). */
+#include "base/csv.h"
 
 #include <string.h>
 
-enum { MAX_BYTES = 1 << 28 };
+enum { MAX_BYTES = 1 << 30 };
 
 /* Ends the cell at *at in place, quotes removed; returns what ended it. */
-static char take_cell(char **at)
+static char take_cell(char **at, char cut)
 {
     char *from = *at, *to = *at;
     bool quoted = *from == '"';
@@ -18,7 +18,7 @@ static char take_cell(char **at)
         else if (quoted && *from == '"') {
             quoted = false;
             continue;
-        } else if (!quoted && (*from == ',' || *from == '\n'))
+        } else if (!quoted && (*from == cut || *from == '\n'))
             break;
         else if (!quoted && *from == '\r' && (from[1] == '\n' || !from[1]))
             continue;
@@ -31,15 +31,15 @@ static char take_cell(char **at)
 }
 
 /* No table has more cells than separators. */
-static size_t count_cells(const char *text)
+static size_t count_cells(const char *text, char cut)
 {
     size_t n = 1;
     for (const char *c = text; *c; c++)
-        n += *c == ',' || *c == '\n';
+        n += *c == cut || *c == '\n';
     return n;
 }
 
-static fv_status fill(fv_ctx *ctx, const char *path, fvi_table *t)
+static fv_status fill(fv_ctx *ctx, const char *path, char cut, fvi_csv *t)
 {
     char *at = t->text;
     if (strncmp(at, "\xEF\xBB\xBF", 3) == 0)
@@ -50,10 +50,12 @@ static fv_status fill(fv_ctx *ctx, const char *path, fvi_table *t)
             at += *at == '\n' ? 1 : 2; /* an empty line */
             continue;
         }
-        t->cell[n++] = at;
-        column++;
-        if (take_cell(&at) == ',' && *at)
-            continue;
+        char end;
+        do {
+            t->cell[n++] = at;
+            column++;
+            end = take_cell(&at, cut);
+        } while (end == cut);
         if (t->rows == 0)
             t->columns = column;
         t->rows++;
@@ -69,29 +71,30 @@ static fv_status fill(fv_ctx *ctx, const char *path, fvi_table *t)
     return FV_OK;
 }
 
-fv_status fvi_table_read(fv_ctx *ctx, const char *path, fvi_table *out)
+fv_status fvi_csv_read(fv_ctx *ctx, const char *path, fvi_csv *out)
 {
     unsigned char *bytes;
     size_t size;
     FV_TRY(fvi_file_read(ctx, path, MAX_BYTES, &bytes, &size));
-    fvi_table t = {.text = (char *)bytes};
-    t.cell = fvi_calloc(ctx, count_cells(t.text), sizeof *t.cell);
-    fv_status status = t.cell ? fill(ctx, path, &t) : FV_ENOMEM;
+    fvi_csv t = {.text = (char *)bytes};
+    char cut = memchr(t.text, '\t', strcspn(t.text, "\n")) ? '\t' : ',';
+    t.cell = fvi_calloc(ctx, count_cells(t.text, cut), sizeof *t.cell);
+    fv_status status = t.cell ? fill(ctx, path, cut, &t) : FV_ENOMEM;
     if (status != FV_OK)
-        fvi_table_free(ctx, &t);
+        fvi_csv_free(ctx, &t);
     else
         *out = t;
     return status;
 }
 
-void fvi_table_free(fv_ctx *ctx, fvi_table *t)
+void fvi_csv_free(fv_ctx *ctx, fvi_csv *t)
 {
     fvi_free(ctx, t->cell);
     fvi_free(ctx, t->text);
-    *t = (fvi_table){0};
+    *t = (fvi_csv){0};
 }
 
-int64_t fvi_table_column(const fvi_table *t, const char *name)
+int64_t fvi_csv_column(const fvi_csv *t, const char *name)
 {
     for (int64_t c = 0; c < t->columns; c++)
         if (strcmp(t->cell[c], name) == 0)
@@ -99,7 +102,7 @@ int64_t fvi_table_column(const fvi_table *t, const char *name)
     return -1;
 }
 
-const char *fvi_table_at(const fvi_table *t, int64_t row, int64_t column)
+const char *fvi_csv_at(const fvi_csv *t, int64_t row, int64_t column)
 {
     return t->cell[row * t->columns + column];
 }
