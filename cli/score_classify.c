@@ -10,6 +10,7 @@
 
 typedef struct exam {
     cli *c;
+    const char *path; /* of pred */
     fvi_csv pred;
     facts facts;
     int classes; /* columns 2.. of pred */
@@ -24,6 +25,18 @@ typedef struct exam {
 static const char *class_name(const exam *e, int k)
 {
     return e->pred.cell[2 + k];
+}
+
+static fv_status read_probability(const exam *e, int64_t row, int k, float *out)
+{
+    const char *text = fvi_csv_at(&e->pred, row, 2 + k);
+    char *end;
+    *out = strtof(text, &end);
+    if (end != text && !*end && *out >= 0 && *out <= 1)
+        return FV_OK;
+    return fvi_fail(e->c->ctx, FV_EFORMAT,
+                    "%s: row %lld: '%s' is not a probability, expected 0 to 1",
+                    e->path, (long long)row + 1, text);
 }
 
 static fv_status add_answer(exam *e, int64_t row)
@@ -42,9 +55,9 @@ static fv_status add_answer(exam *e, int64_t row)
                         "%s: is of class '%s', which the predictions do not "
                         "have",
                         file, f->label);
+    float *to = e->probability + e->n * e->classes;
     for (int k = 0; k < e->classes; k++)
-        e->probability[e->n * e->classes + k] =
-            strtof(fvi_csv_at(&e->pred, row, 2 + k), NULL);
+        FV_TRY(read_probability(e, row, k, &to[k]));
     e->truth[e->n++] = known;
     return FV_OK;
 }
@@ -200,7 +213,7 @@ static fv_status write_curves(const exam *e, const score_args *o)
 int score_classify(cli *c, const score_args *o, const char *pred,
                    const char *truth)
 {
-    exam e = {.c = c};
+    exam e = {.c = c, .path = pred};
     int code = EXIT_FAILED;
     if (examine(&e, pred, truth) != FV_OK || write_curves(&e, o) != FV_OK)
         cli_fail(c);

@@ -315,6 +315,12 @@ printf 'id,class\nx1,a\nx2.tif,a\ny1,b\ny2,b\n' >truth.csv
 run 0 "images${tab}4" score classify classes.tsv truth.csv
 printf '"id","class"\n"x1","a"\nx2,a\ny1,b\ny2,b' >truth.csv
 run 0 "images${tab}4" score classify classes.tsv truth.csv
+for text in abc nan 2 ''; do
+    awk -v text="$text" -F'\t' -v OFS='\t' \
+        'NR == 3 { $4 = text } { print }' classes.tsv >odd.tsv
+    run 3 "odd.tsv: row 3: '$text' is not a probability" \
+        score classify odd.tsv truth.csv
+done
 printf 'id,class\nx1,a\nx2,c\ny1,b\ny2,b\n' >truth.csv
 run 3 "of class 'c'" score classify classes.tsv truth.csv
 run 1 'not a table' score classify truth.csv truth.csv
