@@ -36,9 +36,31 @@ static const char *const key[COLUMNS] = {"psnr",    "si_psnr", "ssim",
 
 typedef struct quality {
     double value[COLUMNS]; /* NaN: cannot be told here */
-    /* sums over pixels and channels, for pooling */
-    double pixels, square, error, energy, relative;
+    /* sums over pixels and channels, for pooling; of `relative` over those
+     * whose truth has a range */
+    double pixels, square, error, energy, ranged, relative;
 } quality;
+
+/* Sums of what can be told, and of how many. */
+typedef struct sums {
+    double value[COLUMNS], count[COLUMNS];
+} sums;
+
+static void add_values(sums *s, const double value[COLUMNS])
+{
+    for (int i = 0; i < COLUMNS; i++) {
+        if (isnan(value[i]))
+            continue;
+        s->value[i] += value[i];
+        s->count[i] += 1;
+    }
+}
+
+static void take_means(const sums *s, double value[COLUMNS])
+{
+    for (int i = 0; i < COLUMNS; i++)
+        value[i] = s->count[i] > 0 ? s->value[i] / s->count[i] : (double)NAN;
+}
 
 static fv_tensor channel_of(fv_tensor plane, int64_t channel)
 {
@@ -54,6 +76,9 @@ static void pool(quality *q, const fv_errors *e)
     q->square += n * e->mse;
     q->error += n * e->mae;
     q->energy += n * e->energy;
+    if (!(e->range > 0))
+        return;
+    q->ranged += n;
     q->relative += n * e->mse / (e->range * e->range);
 }
 
@@ -97,8 +122,14 @@ static fv_status whiteness(fv_ctx *ctx, fv_tensor a, fv_tensor b, double *rms)
     return status;
 }
 
+/* Of a constant truth nothing can be told that is relative to its range. */
+static void drop_relative(double v[COLUMNS])
+{
+    v[PSNR] = v[SCALED] = v[SSIM] = v[MS_SSIM] = NAN;
+}
+
 static fv_status compare_channel(fv_ctx *ctx, fv_tensor a, fv_tensor b,
-                                 double range, quality *q)
+                                 double range, sums *s, quality *q)
 {
     fv_errors e;
     double v[COLUMNS] = {0};
@@ -109,11 +140,12 @@ static fv_status compare_channel(fv_ctx *ctx, fv_tensor a, fv_tensor b,
     FV_TRY(whiteness(ctx, a, b, &v[WHITENESS]));
     v[PSNR] = e.psnr;
     v[SCALED] = e.psnr_scaled;
-    v[NRMSE] = e.nrmse;
+    v[NRMSE] = isfinite(e.nrmse) ? e.nrmse : (double)NAN; /* of a black truth */
     v[MAE] = e.mae;
     v[PEARSON] = e.pearson;
-    for (int i = 0; i < COLUMNS; i++)
-        q->value[i] += v[i];
+    if (!(e.range > 0))
+        drop_relative(v);
+    add_values(s, v);
     pool(q, &e);
     return FV_OK;
 }
@@ -122,12 +154,12 @@ static fv_status compare_channel(fv_ctx *ctx, fv_tensor a, fv_tensor b,
 static fv_status compare(fv_ctx *ctx, fv_tensor truth, fv_tensor pred,
                          double range, quality *out)
 {
+    sums s = {0};
     *out = (quality){0};
     for (int64_t k = 0; k < truth.dim[2]; k++)
         FV_TRY(compare_channel(ctx, channel_of(truth, k), channel_of(pred, k),
-                               range, out));
-    for (int i = 0; i < COLUMNS; i++)
-        out->value[i] /= (double)truth.dim[2];
+                               range, &s, out));
+    take_means(&s, out->value);
     return FV_OK;
 }
 
@@ -185,30 +217,32 @@ static void show_one(const char *stem, const quality *q, json_t *rows)
 }
 
 typedef struct total {
-    quality sum;
+    sums all;
+    quality pool;
     size_t n;
 } total;
 
 static void add(total *t, const quality *q)
 {
-    for (int i = 0; i < COLUMNS; i++)
-        t->sum.value[i] += q->value[i];
-    t->sum.pixels += q->pixels;
-    t->sum.square += q->square;
-    t->sum.error += q->error;
-    t->sum.energy += q->energy;
-    t->sum.relative += q->relative;
+    add_values(&t->all, q->value);
+    t->pool.pixels += q->pixels;
+    t->pool.square += q->square;
+    t->pool.error += q->error;
+    t->pool.energy += q->energy;
+    t->pool.ranged += q->ranged;
+    t->pool.relative += q->relative;
     t->n++;
 }
 
 /* What all pixels together give; the rest is defined for one image only. */
 static quality pooled(const total *t)
 {
-    quality q = t->sum;
+    quality q = t->pool;
     double n = q.pixels > 0 ? q.pixels : 1;
     for (int i = 0; i < COLUMNS; i++)
         q.value[i] = NAN;
-    q.value[PSNR] = q.relative > 0 ? -10 * log10(q.relative / n) : HUGE_VAL;
+    if (q.ranged > 0)
+        q.value[PSNR] = -10 * log10(q.relative / q.ranged);
     q.value[NRMSE] = q.energy > 0 ? sqrt(q.square / q.energy) : 0;
     q.value[MAE] = q.error / n;
     return q;
@@ -216,9 +250,8 @@ static quality pooled(const total *t)
 
 static int show_total(cli *c, const total *t, json_t *rows)
 {
-    quality mean = t->sum, pool = pooled(t);
-    for (int i = 0; i < COLUMNS; i++)
-        mean.value[i] /= t->n ? (double)t->n : 1;
+    quality mean = {0}, pool = pooled(t);
+    take_means(&t->all, mean.value);
     if (rows) {
         json_t *all = as_json(&mean);
         json_object_update_new(

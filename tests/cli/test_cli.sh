@@ -231,6 +231,18 @@ run 0 '"aji"' score segment out s/labels --json --iou 0.7 --tolerance 1.5
 run 2 'out of range' score segment out s/labels --iou 0
 run 0 "true objects${tab}0" score segment out s/labels --min-area 100000
 run 0 'psnr_db' score restore s/images s/images
+mkdir truth restored
+head -c 16384 /dev/zero | npy truth/black.npy 64 64
+head -c 16384 /dev/zero | tr '\000' '?' | npy restored/black.npy 64 64
+cp s/images/field_001.tif truth
+cp s/images/field_002.tif restored/field_001.tif
+run 0 "black${tab}-${tab}-${tab}-${tab}-${tab}-${tab}0.74" \
+    score restore restored truth
+check 'a constant truth counts for no mean' test -z "$(grep inf out.txt)"
+check 'the mean is that of the other' test \
+    "$(awk '/^field_001/ { print $2 }' out.txt)" = \
+    "$(awk '/^mean/ { print $4 }' out.txt)"
+run 0 "black${tab}2.5" score restore restored truth --range 1
 run 0 'label,area,centroid-0' measure s/images/field_001.tif \
     s/labels/field_001.tif
 run 0 '' measure s/images/field_001.tif s/labels/field_001.tif -o o.csv
