@@ -167,6 +167,8 @@ static fv_status compare_pair(cli *c, const score_args *o, const score_pair *p,
                               quality *out)
 {
     picture truth, pred;
+    if (fvi_canceled(c->ctx))
+        return fvi_fail(c->ctx, FV_ECANCEL, "canceled");
     if (!p->pred)
         return fvi_fail(c->ctx, FV_EINVAL, "%s has no prediction", p->truth);
     FV_TRY(picture_read(c, p->truth, 0, &truth));
@@ -288,13 +290,18 @@ int score_restore(cli *c, const score_args *o, const score_pairs *p)
         show_head();
     for (size_t i = 0; i < p->count; i++) {
         quality q = {0};
-        if (compare_pair(c, o, &p->pair[i], &q) != FV_OK) {
-            cli_fail(c);
-            failed++;
+        fv_status status = compare_pair(c, o, &p->pair[i], &q);
+        if (status == FV_OK) {
+            add(&t, &q);
+            show_one(p->pair[i].stem, &q, rows);
             continue;
         }
-        add(&t, &q);
-        show_one(p->pair[i].stem, &q, rows);
+        cli_fail(c);
+        failed++;
+        if (status == FV_ECANCEL) {
+            json_decref(rows);
+            return EXIT_FAILED;
+        }
     }
     int told = show_total(c, &t, rows);
     return told == EXIT_DONE ? exit_code(failed, p->count) : told;

@@ -79,6 +79,8 @@ static fv_status judge_files(cli *c, tally *t, const score_pair *p,
                              verdict *out)
 {
     fv_image *truth, *pred;
+    if (fvi_canceled(c->ctx))
+        return fvi_fail(c->ctx, FV_ECANCEL, "canceled");
     if (!p->pred)
         return fvi_fail(c->ctx, FV_EINVAL, "%s has no prediction", p->truth);
     FV_TRY(fv_labels_read(c->ctx, p->truth, NULL, &truth));
@@ -302,10 +304,12 @@ int score_segment(cli *c, const score_args *o, const score_pairs *p)
         return cli_fail(c);
     }
     t.rows = c->json ? json_array() : NULL;
-    for (size_t i = 0; i < p->count; i++) {
+    fv_status status = FV_OK;
+    for (size_t i = 0; i < p->count && status != FV_ECANCEL; i++) {
         verdict v;
         tell_progress(c, (double)i, (double)p->count, p->pair[i].stem);
-        if (judge_files(c, &t, &p->pair[i], &v) == FV_OK) {
+        status = judge_files(c, &t, &p->pair[i], &v);
+        if (status == FV_OK) {
             add(&t, p->pair[i].stem, &v);
             continue;
         }
@@ -314,7 +318,9 @@ int score_segment(cli *c, const score_args *o, const score_pairs *p)
         failed++;
     }
     tell_progress(c, 1, 1, "");
-    int code = tell(c, &t, exit_code(failed, p->count));
+    int code = EXIT_FAILED;
+    if (status != FV_ECANCEL)
+        code = tell(c, &t, exit_code(failed, p->count));
     json_decref(t.rows);
     fvi_text_free(&t.objects);
     return code;
