@@ -65,7 +65,8 @@ typedef struct fv_train_options {
 
 FV_API extern const fv_field fv_train_fields[];
 
-/* What a callback is told after every step and every epoch. */
+/* What a callback is told after every step and every epoch, and of a resumed
+ * run that was finished already once more. */
 typedef struct fv_train_progress {
     int64_t step, steps;
     int epoch, epochs;

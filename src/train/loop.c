@@ -293,10 +293,23 @@ static fv_status stop(fvi_run *r, fv_status why)
     return fvi_fail(r->ctx, why, "%s", sentence);
 }
 
+/* What a run that is over came to, once more. */
+static void tell_again(fvi_run *r)
+{
+    const fvi_state *s = &r->state;
+    if (!s->done || s->rows == 0)
+        return;
+    snprintf(r->note, sizeof r->note,
+             "finished before, after %lld epochs: nothing is left to train",
+             (long long)s->epoch);
+    tell(r, r->row[s->rows - 1].train_loss, true);
+}
+
 static fv_status train(fvi_run *r)
 {
     r->began = fvi_clock() - r->state.seconds;
     r->first = r->saved = fvi_clock();
+    tell_again(r);
     fv_status status = train_epochs(r);
     if (status != FV_OK)
         return stop(r, status);

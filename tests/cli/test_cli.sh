@@ -158,6 +158,8 @@ for file in run.json history.csv progress.svg model.fovea last.ckpt; do
     check "run/$file" test -s run/$file
 done
 run 1 '--resume goes on' $train -o run
+run 0 "epochs${tab}2" train -o run --resume
+check 'a finished run says so' grep -q 'nothing is left to train' err.txt
 printf '[]' >odd.json
 run 1 'odd.json: is not the run.json of a run' train --like odd.json -o run2
 printf '{"options": {"crop": 0}}' >odd.json

@@ -318,6 +318,25 @@ static void runs_have_points_in_any_locale(void **state)
     place_free(&p);
 }
 
+static void finished_runs_tell_once_more(void **state)
+{
+    (void)state;
+    place p = place_new();
+    write_disks(p.images, p.labels, 4, 40);
+    fv_train_options o = quick_options(&p);
+    o.epochs = 2;
+    watch w = {0}, again = {0};
+    assert_ok(fv_train(ctx, &o, p.run, tell, &w));
+    o.resume = 1;
+    assert_ok(fv_train(ctx, &o, p.run, tell, &again));
+    assert_int_equal(again.steps_seen, 0);
+    assert_int_equal(again.last.epoch, 2);
+    assert_int_equal(again.last.best_epoch, w.last.best_epoch);
+    assert_near(again.last.val_score, w.last.val_score, 0);
+    assert_near(again.last.best_val_loss, w.last.best_val_loss, 0);
+    place_free(&p);
+}
+
 static void only_segmentations_are_tuned(void **state)
 {
     (void)state;
@@ -421,6 +440,7 @@ int main(void)
         cmocka_unit_test(damaged_checkpoints_are_refused),
         cmocka_unit_test(bad_runs_say_why),
         cmocka_unit_test(runs_have_points_in_any_locale),
+        cmocka_unit_test(finished_runs_tell_once_more),
         cmocka_unit_test(only_segmentations_are_tuned),
         cmocka_unit_test(a_small_network_learns_disks),
     };
