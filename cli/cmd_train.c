@@ -4,7 +4,7 @@
 #include "train/run.h"
 
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 typedef struct train_args {
     fv_train_options train; /* first: fv_train_fields counts from here */
@@ -161,19 +161,35 @@ static int show_summary(const watch *w, const char *run)
 
 /* ---- the verb ---- */
 
-static fv_status refuse_old_run(const cli *c, const train_args *o)
+/* Anything of that name, also a link to nowhere. */
+static fv_status look_for(const cli *c, const char *folder, const char *name,
+                          bool *there)
 {
-    char *file = fvi_path_join(c->ctx, o->output, "run.json");
+    struct stat st;
+    char *file = fvi_path_join(c->ctx, folder, name);
     if (!file)
         return FV_ENOMEM;
-    bool there = access(file, F_OK) == 0;
+    *there = lstat(file, &st) == 0;
     fvi_free(c->ctx, file);
-    if (!there || c->force || o->train.resume)
+    return FV_OK;
+}
+
+static fv_status refuse_old_run(const cli *c, const train_args *o)
+{
+    static const char *const names[] = {
+        "run.json", "history.csv", "progress.svg", "model.fovea", "last.ckpt"};
+    if (c->force || o->train.resume)
         return FV_OK;
-    return fvi_fail(c->ctx, FV_EINVAL,
-                    "%s holds a run already: --resume goes on with it, "
-                    "--force replaces it",
-                    o->output);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        bool there = false;
+        FV_TRY(look_for(c, o->output, names[i], &there));
+        if (there)
+            return fvi_fail(c->ctx, FV_EINVAL,
+                            "%s holds %s of a run already: --resume goes on "
+                            "with it, --force replaces it",
+                            o->output, names[i]);
+    }
+    return FV_OK;
 }
 
 static int wrong_usage(cli *c, const char *sentence)

@@ -158,6 +158,11 @@ for file in run.json history.csv progress.svg model.fovea last.ckpt; do
     check "run/$file" test -s run/$file
 done
 run 1 '--resume goes on' $train -o run
+for file in history.csv progress.svg model.fovea last.ckpt; do
+    mkdir kept-$file
+    ln -s nowhere kept-$file/$file
+    run 1 "holds $file of a run already" $train -o kept-$file
+done
 run 0 "epochs${tab}2" train -o run --resume
 check 'a finished run says so' grep -q 'nothing is left to train' err.txt
 printf '[]' >odd.json
