@@ -5,14 +5,21 @@
 
 /* ---- finding ---- */
 
-static fv_status note_names(const fvi_sources *s, fvi_role role, json_t *to,
-                            const char *key)
+/* By these names a run can be repeated. */
+static fv_status note_names(fv_ctx *ctx, const fvi_sources *s, fvi_role role,
+                            json_t *to, const char *key)
 {
     json_t *list = json_array();
-    for (int64_t i = 0; list && i < s->count; i++)
-        if (s->item[i].role == role)
-            json_array_append_new(list, json_string(s->item[i].stem));
-    return json_object_set_new(to, key, list) == 0 ? FV_OK : FV_ENOMEM;
+    if (json_object_set_new(to, key, list) != 0)
+        return fvi_fail(ctx, FV_ENOMEM, "no memory for the names of images");
+    for (int64_t i = 0; i < s->count; i++)
+        if (s->item[i].role == role &&
+            json_array_append_new(list, json_string(s->item[i].stem)) != 0)
+            return fvi_fail(ctx, FV_EINVAL,
+                            "%s: the name cannot be noted in run.json, "
+                            "expected UTF-8",
+                            s->item[i].image);
+    return FV_OK;
 }
 
 static int64_t count_role(const fvi_sources *s, fvi_role role)
@@ -27,8 +34,7 @@ static int64_t count_role(const fvi_sources *s, fvi_role role)
  * either. */
 static bool on_itself(const fvi_run *r)
 {
-    return strcmp(r->o.task, "restore") == 0 &&
-           strncmp(r->o.method, "n2v", 3) == 0 &&
+    return strcmp(r->o.task, "restore") == 0 && strncmp(r->o.method, "n2v", 3) == 0 &&
            count_role(&r->sources, FVI_FOR_TRAINING) == 1 &&
            count_role(&r->sources, FVI_FOR_VALIDATION) == 0;
 }
@@ -45,9 +51,10 @@ fv_status fvi_note_sources(fvi_run *r)
     fvi_role role;
     const fvi_sources *val = val_sources(r, &role);
     r->test_count = count_role(&r->sources, FVI_FOR_TEST);
-    FV_TRY(note_names(&r->sources, FVI_FOR_TRAINING, r->names, "train"));
-    FV_TRY(note_names(val, role, r->names, "val"));
-    return note_names(&r->sources, FVI_FOR_TEST, r->names, "test");
+    FV_TRY(
+        note_names(r->ctx, &r->sources, FVI_FOR_TRAINING, r->names, "train"));
+    FV_TRY(note_names(r->ctx, val, role, r->names, "val"));
+    return note_names(r->ctx, &r->sources, FVI_FOR_TEST, r->names, "test");
 }
 
 fv_status fvi_find_pairs(fvi_run *r, fvi_truth kind, const char *truth,

@@ -14,6 +14,21 @@ static json_t *value_of(const fv_field *f, const fv_train_options *o)
     return text ? json_string(text) : json_null();
 }
 
+fv_status fvi_options_check_text(fv_ctx *ctx, const fv_train_options *o)
+{
+    for (const fv_field *f = fv_train_fields; f->kind != FV_KIND_END; f++) {
+        json_t *value = value_of(f, o);
+        const void *text = (const char *)o + f->offset;
+        if (!value)
+            return fvi_fail(ctx, FV_EINVAL,
+                            "%s: '%s' cannot be noted in run.json, expected "
+                            "UTF-8",
+                            f->name, *(const char *const *)text);
+        json_decref(value);
+    }
+    return FV_OK;
+}
+
 json_t *fvi_options_json(const fv_train_options *o)
 {
     json_t *all = json_object();

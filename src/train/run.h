@@ -156,6 +156,8 @@ fv_status fvi_checkpoint_read(fvi_run *r);
 /* log.c */
 fv_status fvi_log_options(const fvi_run *r);
 fv_status fvi_log_history(const fvi_run *r);
+/* FV_EINVAL: text that run.json cannot hold. */
+fv_status fvi_options_check_text(fv_ctx *ctx, const fv_train_options *o);
 json_t *fvi_options_json(const fv_train_options *o);
 /* An object as text (fvi_free); NULL, with the sentence set, when that or
  * making the object ran out of memory. */

@@ -137,6 +137,7 @@ static fv_status check_options(fvi_run *r)
         return fvi_fail(r->ctx, FV_EINVAL, "images: no folder was given");
     FV_TRY(fvi_task_find(r->ctx, o->task, &r->task));
     FV_TRY(fvi_fields_check(r->ctx, fv_train_fields, o));
+    FV_TRY(fvi_options_check_text(r->ctx, o));
     if (o->percentile_low >= o->percentile_high)
         return fvi_fail(r->ctx, FV_EINVAL, "percentiles %g and %g do not rise",
                         o->percentile_low, o->percentile_high);

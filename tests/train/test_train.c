@@ -337,6 +337,28 @@ static void finished_runs_tell_once_more(void **state)
     place_free(&p);
 }
 
+/* Whatever the run is named after must be the same in run.json. */
+static void names_that_are_no_text_are_refused(void **state)
+{
+    (void)state;
+    place p = place_new();
+    char from[512], to[512];
+    write_disks(p.images, p.labels, 4, 40);
+    fv_train_options o = quick_options(&p);
+    o.only = "id=b\xe4r";
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL, "only: ");
+    o.only = NULL;
+    join(from, p.images, "disk0.png");
+    join(to, p.images, "b\xe4r.png");
+    assert_int_equal(rename(from, to), 0);
+    join(from, p.labels, "disk0.png");
+    join(to, p.labels, "b\xe4r.png");
+    assert_int_equal(rename(from, to), 0);
+    assert_fails(fv_train(ctx, &o, p.run, NULL, NULL), FV_EINVAL,
+                 "b\xe4r.png: the name");
+    place_free(&p);
+}
+
 static void only_segmentations_are_tuned(void **state)
 {
     (void)state;
@@ -441,6 +463,7 @@ int main(void)
         cmocka_unit_test(bad_runs_say_why),
         cmocka_unit_test(runs_have_points_in_any_locale),
         cmocka_unit_test(finished_runs_tell_once_more),
+        cmocka_unit_test(names_that_are_no_text_are_refused),
         cmocka_unit_test(only_segmentations_are_tuned),
         cmocka_unit_test(a_small_network_learns_disks),
     };
