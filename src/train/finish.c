@@ -45,15 +45,25 @@ static json_t *scores_of(const fvi_run *r)
                      (json_int_t)r->val_count);
 }
 
+/* "a/b/" -> "b". */
+static json_t *last_part(const char *path)
+{
+    size_t n = strlen(path), from;
+    while (n > 0 && path[n - 1] == '/')
+        n--;
+    for (from = n; from > 0 && path[from - 1] != '/'; from--)
+        ;
+    return json_stringn(path + from, n - from);
+}
+
 /* A model travels: it tells the names of folders, not where they were. */
 static json_t *options_to_share(const fv_train_options *o)
 {
     json_t *all = fvi_options_json(o);
     for (const fv_field *f = fv_train_fields; f->kind != FV_KIND_END; f++) {
         const char *path = json_string_value(json_object_get(all, f->name));
-        const char *slash = path ? strrchr(path, '/') : NULL;
-        if (f->kind == FV_KIND_PATH && slash)
-            json_object_set_new(all, f->name, json_string(slash + 1));
+        if (f->kind == FV_KIND_PATH && path)
+            json_object_set_new(all, f->name, last_part(path));
     }
     return all;
 }

@@ -359,6 +359,24 @@ static void names_that_are_no_text_are_refused(void **state)
     place_free(&p);
 }
 
+static void models_tell_names_of_folders(void **state)
+{
+    (void)state;
+    place p = place_new();
+    char folder[512];
+    write_disks(p.images, p.labels, 4, 40);
+    fv_train_options o = quick_options(&p);
+    o.epochs = 1;
+    join(folder, p.images, "/");
+    o.images = folder;
+    assert_ok(fv_train(ctx, &o, p.run, NULL, NULL));
+    fv_model *m = model_in(p.run);
+    assert_non_null(strstr(m->history, "\"images\": \"images\""));
+    assert_non_null(strstr(m->history, "\"labels\": \"labels\""));
+    fv_model_free(ctx, m);
+    place_free(&p);
+}
+
 static void only_segmentations_are_tuned(void **state)
 {
     (void)state;
@@ -464,6 +482,7 @@ int main(void)
         cmocka_unit_test(runs_have_points_in_any_locale),
         cmocka_unit_test(finished_runs_tell_once_more),
         cmocka_unit_test(names_that_are_no_text_are_refused),
+        cmocka_unit_test(models_tell_names_of_folders),
         cmocka_unit_test(only_segmentations_are_tuned),
         cmocka_unit_test(a_small_network_learns_disks),
     };
