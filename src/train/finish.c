@@ -68,13 +68,13 @@ static json_t *options_to_share(const fv_train_options *o)
     return all;
 }
 
+/* Nothing that another run with the same options would not say. */
 static fv_status fill_history(fvi_run *r)
 {
     const fvi_state *s = &r->state;
-    json_t *all = json_pack("{s:s, s:o, s:I, s:I, s:f}", "fovea", FV_VERSION,
+    json_t *all = json_pack("{s:s, s:o, s:I, s:I}", "fovea", FV_VERSION,
                             "options", options_to_share(&r->o), "epochs",
-                            (json_int_t)s->epoch, "steps", (json_int_t)s->step,
-                            "seconds", fvi_clock() - r->began);
+                            (json_int_t)s->epoch, "steps", (json_int_t)s->step);
     return set_json(r->ctx, &r->model->history, all);
 }
 

@@ -172,9 +172,8 @@ run 2 'odd.json: crop: 0 is out of range' train --like odd.json -o run2
 printf '{"options": {"images": 7}}' >odd.json
 run 1 "odd.json: option 'images' is not text" train --like odd.json -o run2
 run 0 '"best_epoch"' train --like run/run.json -o run2 --json
-tail -c 4000 run/model.fovea >a.bin
-tail -c 4000 run2/model.fovea >b.bin
-check 'the same run again gives the same weights' cmp a.bin b.bin
+check 'the same run again gives the same model' \
+    cmp run/model.fovea run2/model.fovea
 run 1 'nolabels' $train -o run3 --labels nolabels
 run 0 "target${tab}boundary" info run/model.fovea
 cp run/model.fovea other.safetensors

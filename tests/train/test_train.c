@@ -54,6 +54,21 @@ static void assert_same_model(const char *a, const char *b)
     fv_model_free(ctx, y);
 }
 
+static void assert_same_file(const char *a, const char *b, const char *name)
+{
+    char path[512];
+    unsigned char *x, *y;
+    size_t n, k;
+    join(path, a, name);
+    assert_ok(fvi_file_read(ctx, path, 1 << 26, &x, &n));
+    join(path, b, name);
+    assert_ok(fvi_file_read(ctx, path, 1 << 26, &y, &k));
+    assert_int_equal(n, k);
+    assert_memory_equal(x, y, n);
+    fvi_free(ctx, x);
+    fvi_free(ctx, y);
+}
+
 /* history.csv without the seconds. */
 static void assert_same_history(const char *a, const char *b)
 {
@@ -102,10 +117,10 @@ static void stopped_runs_end_with_the_same_bits(void **state)
     assert_ok(fv_train(ctx, &o, p.run, tell, &w));
     assert_int_equal(w.steps_seen, 24);
     assert_ok(fv_train(ctx, &o, again, NULL, NULL));
-    assert_same_model(p.run, again);
+    assert_same_file(p.run, again, "model.fovea");
 
     resume_from(killed); /* was in the fourth epoch of six */
-    assert_same_model(p.run, killed);
+    assert_same_file(p.run, killed, "model.fovea");
     assert_same_history(p.run, killed);
 
     watch c = {.cancel_at = 10};
@@ -113,7 +128,7 @@ static void stopped_runs_end_with_the_same_bits(void **state)
     assert_int_equal(c.steps_seen, 10);
     fv_uncancel(ctx);
     resume_from(canceled);
-    assert_same_model(p.run, canceled);
+    assert_same_file(p.run, canceled, "model.fovea");
     assert_same_history(p.run, canceled);
     empty_folder(again);
     empty_folder(killed);
