@@ -34,7 +34,7 @@ static int64_t count_role(const fvi_sources *s, fvi_role role)
  * either. */
 static bool on_itself(const fvi_run *r)
 {
-    return strcmp(r->o.task, "restore") == 0 && strncmp(r->o.method, "n2v", 3) == 0 &&
+    return strcmp(r->o.task, "restore") == 0 && fvi_is_blind(&r->o) &&
            count_role(&r->sources, FVI_FOR_TRAINING) == 1 &&
            count_role(&r->sources, FVI_FOR_VALIDATION) == 0;
 }

@@ -83,7 +83,7 @@ fv_status fvi_restore_begin(fvi_run *r)
         return FV_ENOMEM;
     r->tallies = 2;
     bool z = strcmp(r->model->normalize, "mean_std") == 0;
-    w->blind = strncmp(o->method, "n2v", 3) == 0;
+    w->blind = fvi_is_blind(o);
     w->spots = (fvi_blind){.share = o->blind_share,
                            .radius = o->blind_radius,
                            .median = strcmp(o->blind_replace, "median") == 0,

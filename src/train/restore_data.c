@@ -10,7 +10,7 @@
 
 static fvi_truth kind_of(const fvi_run *r)
 {
-    if (strncmp(r->o.method, "n2v", 3) == 0)
+    if (fvi_is_blind(&r->o))
         return FVI_ALONE;
     return r->o.targets ? FVI_TARGETS : FVI_SHOTS;
 }

@@ -201,7 +201,7 @@ static fv_status check_segmentation(fvi_run *r)
 fv_status fvi_restore_check_loss(fvi_run *r)
 {
     const char *at = r->o.loss;
-    bool blind = strncmp(r->o.method, "n2v", 3) == 0;
+    bool blind = fvi_is_blind(&r->o);
     do {
         double factor;
         const kind *k = NULL;

@@ -145,6 +145,8 @@ fv_status fvi_classify_read(fvi_run *r);
 
 /* ---- of restoration ---- */
 
+/* task_restore.c: whether the method hides pixels of noisy images. */
+bool fvi_is_blind(const fv_train_options *o);
 /* restore_data.c */
 fv_status fvi_restore_find(fvi_run *r);
 fv_status fvi_restore_read(fvi_run *r);

@@ -11,9 +11,9 @@ static bool is_method(const fvi_run *r, const char *name)
     return strcmp(r->o.method, name) == 0;
 }
 
-static bool is_blind(const fvi_run *r)
+bool fvi_is_blind(const fv_train_options *o)
 {
-    return is_method(r, "n2v") || is_method(r, "n2v2");
+    return strcmp(o->method, "n2v") == 0 || strcmp(o->method, "n2v2") == 0;
 }
 
 static bool is_uncertain(const fvi_run *r)
@@ -30,7 +30,7 @@ static bool own_units(const fvi_run *r)
 
 static fv_status check_targets(const fvi_run *r)
 {
-    if (is_blind(r) && r->o.targets)
+    if (fvi_is_blind(&r->o) && r->o.targets)
         return fvi_fail(r->ctx, FV_EINVAL,
                         "method: %s learns from noisy images alone, targets "
                         "go with care or n2n",
@@ -59,7 +59,7 @@ static fv_status check(fvi_run *r)
     FV_TRY(fvi_task_takes(r, "method", o->method, "care, n2n, n2v, n2v2"));
     FV_TRY(check_targets(r));
     if (!o->normalize)
-        o->normalize = is_blind(r) ? "mean_std" : "percentile";
+        o->normalize = fvi_is_blind(&r->o) ? "mean_std" : "percentile";
     if (!o->blind_replace)
         o->blind_replace = is_method(r, "n2v2") ? "median" : "uniform";
     if (strcmp(o->loss, "plain") == 0) /* noise of targets asks for the mean */
@@ -95,9 +95,9 @@ static fv_status aim(fvi_run *r, const fv_model *old, int *maps, bool *same)
 static void settings(const fvi_run *r, char words[160])
 {
     snprintf(words, 160, "%s,probabilistic=%d",
-             is_method(r, "n2v2")          ? "residual=0,top_skip=0,blur=1"
-             : is_blind(r) || own_units(r) ? "residual=0"
-                                           : "residual=1",
+             is_method(r, "n2v2") ? "residual=0,top_skip=0,blur=1"
+             : fvi_is_blind(&r->o) || own_units(r) ? "residual=0"
+                                                   : "residual=1",
              is_uncertain(r));
 }
 
