@@ -29,7 +29,8 @@ typedef struct fv_model {
     double percentile[2]; /* normalisation, e.g. 1 and 99.8                 */
     double mean[FV_MAX_CHANNELS], deviation[FV_MAX_CHANNELS]; /* mean_std   */
     int side; /* classify, embed: px of the square a picture is fitted to */
-    double diameter; /* median object diameter trained on, px; 0: none */
+    double diameter;     /* median object diameter trained on, px; 0: none */
+    double diameters[2]; /* 5th and 95th percentile of them, px; 0: unknown */
     int rescaled; /* 1: every training image had objects of this diameter   */
     float *size;  /* log diameter (px) of the objects of a picture: a factor
                      for each number of its style, then a constant; NULL:

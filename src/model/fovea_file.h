@@ -12,8 +12,9 @@
 
 /* The members of a model that "fovea.input" and "fovea.output" hold. */
 typedef struct fvi_settings {
-    int side;
-    double percentile_low, percentile_high, diameter;
+    int channels, side; /* channels 0: not said */
+    double percentile_low, percentile_high;
+    double diameter, diameter_low, diameter_high;
     double pitch_um_low, pitch_um_high;
     const char *axes;
     const char *normalize; /* NULL: percentile */

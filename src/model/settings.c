@@ -9,6 +9,8 @@
 const fv_field fvi_input_fields[] = {
     FV_CHOICE(fvi_settings, axes, "NYXC", "NC|NXC|NYXC|NZYXC",
               "order of the extents of the network's input"),
+    FV_INT(fvi_settings, channels, 0, 0, 1e9, "",
+           "of the network's input; 0: not said"),
     FV_CHOICE(fvi_settings, normalize, NULL, "percentile|mean_std",
               "of each picture, or of the training set"),
     FV_REAL(fvi_settings, percentile_low, 1, 0, 100, "%",
@@ -19,6 +21,10 @@ const fv_field fvi_input_fields[] = {
            "classify: square that pictures are fitted to"),
     FV_REAL(fvi_settings, diameter, 0, 0, 1e6, "px",
             "median diameter of the objects trained on; 0: unknown"),
+    FV_REAL(fvi_settings, diameter_low, 0, 0, 1e6, "px",
+            "5th percentile of these diameters; 0: unknown"),
+    FV_REAL(fvi_settings, diameter_high, 0, 0, 1e6, "px",
+            "95th percentile of these diameters; 0: unknown"),
     FV_FLAG(fvi_settings, rescaled,
             "every image trained on had objects of this diameter"),
     FV_REAL(fvi_settings, pitch_um_low, 0, 0, 1e6, "um",
@@ -51,11 +57,12 @@ const fv_field fvi_output_fields[] = {
 static const struct {
     const char *member, *task;
 } particular[] = {
-    {"target", "segment"},     {"threshold", "segment"},
-    {"seed", "segment"},       {"min_area", "segment"},
-    {"fill_holes", "segment"}, {"uncertainty", "restore"},
-    {"side", "classify"},      {"side", "embed"},
-    {"rescaled", "segment"},
+    {"target", "segment"},        {"threshold", "segment"},
+    {"seed", "segment"},          {"min_area", "segment"},
+    {"fill_holes", "segment"},    {"uncertainty", "restore"},
+    {"side", "classify"},         {"side", "embed"},
+    {"rescaled", "segment"},      {"diameter_low", "segment"},
+    {"diameter_high", "segment"},
 };
 
 bool fvi_task_has(const char *task, const char *member)
@@ -84,7 +91,10 @@ fvi_settings fvi_settings_of(const fv_model *m)
         .side = m->side,
         .percentile_low = m->percentile[0],
         .percentile_high = m->percentile[1],
+        .channels = fv_channels(m->graph, m->image),
         .diameter = m->diameter,
+        .diameter_low = m->diameters[0],
+        .diameter_high = m->diameters[1],
         .pitch_um_low = m->pitch_um[0],
         .pitch_um_high = m->pitch_um[1],
         .axes = axes_of(m),
@@ -110,6 +120,14 @@ fv_status fvi_settings_apply(fv_ctx *ctx, const fvi_settings *s, fv_model *m)
     if (strcmp(s->axes, axes_of(m)) != 0)
         return fvi_fail(ctx, FV_EFORMAT, "axes are %s, %s wants %s", s->axes,
                         m->arch->name, axes_of(m));
+    int in = fv_channels(m->graph, m->image);
+    if (s->channels && s->channels != in)
+        return fvi_fail(ctx, FV_EFORMAT,
+                        "channels are %d, the network takes %d", s->channels,
+                        in);
+    if (s->diameter_low > s->diameter_high)
+        return fvi_fail(ctx, FV_EFORMAT, "diameters from %g to %g do not rise",
+                        s->diameter_low, s->diameter_high);
     if (strlen(s->task) >= sizeof m->task)
         return fvi_fail(ctx, FV_EFORMAT, "task '%.40s' is unknown", s->task);
     FV_TRY(fv_target_find(ctx, s->target, &m->target));
@@ -136,6 +154,8 @@ fv_status fvi_settings_apply(fv_ctx *ctx, const fvi_settings *s, fv_model *m)
     m->percentile[0] = s->percentile_low;
     m->percentile[1] = s->percentile_high;
     m->diameter = s->diameter;
+    m->diameters[0] = s->diameter_low;
+    m->diameters[1] = s->diameter_high;
     m->pitch_um[0] = s->pitch_um_low;
     m->pitch_um[1] = s->pitch_um_high;
     m->decode = (fv_decode_options){.threshold = s->threshold,

@@ -6,17 +6,25 @@
 
 #include <math.h>
 
+static double percentile(fvi_text *numbers, int64_t n, int64_t percent)
+{
+    float *d = (float *)(void *)numbers->data;
+    return n ? (double)fvi_kth(d, n, (n - 1) * percent / 100) : 0;
+}
+
 fv_status fvi_measure_objects(fv_ctx *ctx, const fv_pair *pairs, int64_t count,
-                              double *diameter, int64_t *objects)
+                              fvi_diameter_range *out)
 {
     fvi_text all = {.ctx = ctx};
     fv_status status = FV_OK;
-    *diameter = 0;
-    *objects = 0;
+    *out = (fvi_diameter_range){0};
     for (int64_t i = 0; i < count && status == FV_OK; i++)
         status = fvi_diameters(ctx, pairs[i].labels, &all);
-    if (status == FV_OK)
-        *diameter = fvi_median_of(&all, objects);
+    if (status == FV_OK) {
+        out->median = fvi_median_of(&all, &out->objects);
+        out->low = percentile(&all, out->objects, 5);
+        out->high = percentile(&all, out->objects, 95);
+    }
     fvi_text_free(&all);
     return status;
 }

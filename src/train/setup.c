@@ -159,6 +159,10 @@ static void describe_input(fvi_run *r)
 {
     fv_model *m = r->model;
     m->diameter = json_real_value(json_object_get(r->names, "diameter_px"));
+    m->diameters[0] =
+        json_real_value(json_object_get(r->names, "diameter_low_px"));
+    m->diameters[1] =
+        json_real_value(json_object_get(r->names, "diameter_high_px"));
     m->rescaled = strcmp(m->task, "segment") == 0 && r->o.rescale > 0;
     m->pitch_um[0] = m->pitch_um[1] = 0;
     for (int64_t i = 0; i < r->train_count; i++) {

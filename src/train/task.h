@@ -111,9 +111,14 @@ typedef fv_status fvi_read_role(fvi_run *r, const fvi_sources *s, fvi_role role,
  * validate on. */
 fv_status fvi_read_roles(fvi_run *r, fvi_read_role *read);
 
-/* diameters.c: the median diameter (px) and number of labeled objects. */
+/* diameters.c: diameters of labeled objects, px: the 5th percentile, the
+ * median and the 95th percentile; 0 without any. */
+typedef struct fvi_diameter_range {
+    double low, median, high;
+    int64_t objects;
+} fvi_diameter_range;
 fv_status fvi_measure_objects(fv_ctx *ctx, const fv_pair *pairs, int64_t count,
-                              double *diameter, int64_t *objects);
+                              fvi_diameter_range *out);
 /* Resizes each pair so that its median object has this diameter, by factors
  * from 1/8 to 8; pairs without objects stay. */
 fv_status fvi_rescale_pairs(fv_ctx *ctx, fv_pair *pairs, int64_t count,

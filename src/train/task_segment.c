@@ -24,18 +24,18 @@ static fv_status find(fvi_run *r)
 
 static fv_status check_objects(fvi_run *r)
 {
-    double diameter = 0;
-    int64_t objects = 0;
-    FV_TRY(fvi_measure_objects(r->ctx, r->train, r->train_count, &diameter,
-                               &objects));
-    if (objects == 0)
+    fvi_diameter_range d;
+    FV_TRY(fvi_measure_objects(r->ctx, r->train, r->train_count, &d));
+    if (d.objects == 0)
         return fvi_fail(r->ctx, FV_EINVAL,
                         "the labels of all %lld training images are empty",
                         (long long)r->train_count);
     if (r->o.rescale > 0)
-        diameter = r->o.rescale;
-    json_object_set_new(r->names, "diameter_px", json_real(diameter));
-    json_object_set_new(r->names, "objects", json_integer(objects));
+        d.median = r->o.rescale;
+    json_object_set_new(r->names, "diameter_px", json_real(d.median));
+    json_object_set_new(r->names, "diameter_low_px", json_real(d.low));
+    json_object_set_new(r->names, "diameter_high_px", json_real(d.high));
+    json_object_set_new(r->names, "objects", json_integer(d.objects));
     return FV_OK;
 }
 

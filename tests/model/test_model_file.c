@@ -55,6 +55,8 @@ static void round_trip(fv_weights kind, double tolerance)
     set_text(ctx, &a->card, "{\"title\":\"t\\\"\\u00e9\\n\"}");
     a->percentile[0] = 0.1;
     a->diameter = 17.3;
+    a->diameters[0] = 9.1;
+    a->diameters[1] = 31;
     a->pitch_um[0] = 0.2;
     a->pitch_um[1] = 1.0 / 3;
     a->target = FV_TARGET_BOUNDARY;
@@ -75,6 +77,7 @@ static void round_trip(fv_weights kind, double tolerance)
     assert_memory_equal(b->percentile, a->percentile, sizeof a->percentile);
     assert_memory_equal(b->pitch_um, a->pitch_um, sizeof a->pitch_um);
     assert_near(b->diameter, 17.3, 0);
+    assert_memory_equal(b->diameters, a->diameters, sizeof a->diameters);
     assert_near(b->decode.threshold, 0.37, 0);
     assert_near(b->decode.seed, 0.61, 0);
     assert_int_equal(b->views, 4);
@@ -207,11 +210,12 @@ static void write_header(const char *header, size_t size)
     fclose(f);
 }
 
-#define META(config)                                                  \
-    "{\"__metadata__\":{\"fovea.format\":\"1\",\"fovea.arch\":"       \
-    "\"conv\",\"fovea.config\":\"" config "\",\"fovea.input\":\"{}\"" \
-    ",\"fovea.output\":\"{}\"},"
-#define ONE "{\\\"in\\\":1,\\\"out\\\":1,\\\"kernel\\\":1}"
+#define META_OF(config, input)                                          \
+    "{\"__metadata__\":{\"fovea.format\":\"1\",\"fovea.arch\":"         \
+    "\"conv\",\"fovea.config\":\"" config "\",\"fovea.input\":\"" input \
+    "\",\"fovea.output\":\"{}\"},"
+#define META(config) META_OF(config, "{}")
+#define ONE          "{\\\"in\\\":1,\\\"out\\\":1,\\\"kernel\\\":1}"
 #define WEIGHT                                                \
     "\"conv/weight\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1]," \
     "\"data_offsets\":[0,4]}"
@@ -260,6 +264,10 @@ static const struct {
     {META(ONE) WEIGHT ",\"conv/bias\":{\"dtype\":\"F32\",\"shape\":[1],"
                       "\"data_offsets\":[4]}}",
      8, FV_EFORMAT, "no data_offsets"},
+    {META_OF(ONE, "{\\\"channels\\\":2}") WEIGHT "," BIAS "}", 8, FV_EFORMAT,
+     "channels are 2, the network takes 1"},
+    {META_OF(ONE, "{\\\"diameter_low\\\":9}") WEIGHT "," BIAS "}", 8,
+     FV_EFORMAT, "diameters from 9 to 0"},
     {META("{\\\"in\\\":0}") WEIGHT "," BIAS "}", 8, FV_EFORMAT, "in: 0"},
     {META("{\\\"inn\\\":1}") WEIGHT "," BIAS "}", 8, FV_EFORMAT, "'inn'"},
     {META("{\\\"in\\\":65536,\\\"out\\\":65536,\\\"kernel\\\":255}") WEIGHT

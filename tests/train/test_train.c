@@ -501,5 +501,7 @@ int main(void)
         cmocka_unit_test(only_segmentations_are_tuned),
         cmocka_unit_test(a_small_network_learns_disks),
     };
+    assert_true(m->diameters[0] > 11 && m->diameters[0] < m->diameter);
+    assert_true(m->diameters[1] < 17 && m->diameters[1] > m->diameter);
     return cmocka_run_group_tests(tests, setup, close_context);
 }
