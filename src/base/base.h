@@ -166,5 +166,17 @@ float fvi_kth(float *v, int64_t n, int64_t k);
 
 /* SHA-256 as 64 hexadecimal digits and NUL. */
 void fvi_sha256(const void *bytes, size_t size, char hex[65]);
+/* Of a file. FV_EIO. */
+fv_status fvi_file_sha256(fv_ctx *ctx, const char *path, char hex[65]);
+
+/* The same in parts. */
+typedef struct fvi_sha {
+    uint32_t h[8];
+    uint64_t size;
+    unsigned char part[64];
+} fvi_sha;
+void fvi_sha_begin(fvi_sha *s);
+void fvi_sha_add(fvi_sha *s, const void *bytes, size_t size);
+void fvi_sha_end(fvi_sha *s, char hex[65]);
 
 #endif

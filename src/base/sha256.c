@@ -1,6 +1,7 @@
 /* SHA-256 of bytes, for the data sets a model card names. FIPS 180-4. */
 #include "base/base.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,25 +49,65 @@ static void block(uint32_t h[8], const unsigned char *p)
         h[i] += s[i];
 }
 
+void fvi_sha_begin(fvi_sha *s)
+{
+    *s = (fvi_sha){.h = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                         0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
+}
+
+void fvi_sha_add(fvi_sha *s, const void *bytes, size_t size)
+{
+    const unsigned char *p = bytes;
+    size_t held = s->size % 64, n;
+    s->size += size;
+    for (; held + size >= 64; p += n, size -= n, held = 0) {
+        n = 64 - held;
+        if (held)
+            memcpy(s->part + held, p, n);
+        block(s->h, held ? s->part : p);
+    }
+    if (size)
+        memcpy(s->part + held, p, size);
+}
+
+void fvi_sha_end(fvi_sha *s, char hex[65])
+{
+    const uint64_t bits = s->size * 8;
+    const unsigned char zeros[64] = {0};
+    unsigned char length[8];
+    for (size_t i = 0; i < 8; i++)
+        length[i] = (unsigned char)(bits >> (56 - 8 * i));
+    fvi_sha_add(s, "\x80", 1);
+    fvi_sha_add(s, zeros, (120 - s->size % 64) % 64);
+    fvi_sha_add(s, length, sizeof length);
+    for (size_t i = 0; i < 8; i++)
+        snprintf(hex + 8 * i, 9, "%08x", (unsigned)s->h[i]);
+}
+
 void fvi_sha256(const void *bytes, size_t size, char hex[65])
 {
-    uint32_t h[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                     0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-    const unsigned char *p = bytes;
-    size_t left = size;
-    for (; left >= 64; left -= 64, p += 64)
-        block(h, p);
-    unsigned char tail[128] = {0};
-    if (left)
-        memcpy(tail, p, left);
-    tail[left] = 0x80;
-    size_t end = left < 56 ? 64 : 128;
-    uint64_t bits = (uint64_t)size * 8;
-    for (size_t i = 0; i < 8; i++)
-        tail[end - 1 - i] = (unsigned char)(bits >> (8 * i));
-    block(h, tail);
-    if (end == 128)
-        block(h, tail + 64);
-    for (size_t i = 0; i < 8; i++)
-        snprintf(hex + 8 * i, 9, "%08x", (unsigned)h[i]);
+    fvi_sha s;
+    fvi_sha_begin(&s);
+    fvi_sha_add(&s, bytes, size);
+    fvi_sha_end(&s, hex);
+}
+
+fv_status fvi_file_sha256(fv_ctx *ctx, const char *path, char hex[65])
+{
+    fvi_sha s;
+    unsigned char part[1 << 14];
+    size_t n;
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return fvi_fail(ctx, FV_EIO, "%s: cannot open: %s", path,
+                        strerror(errno));
+    fvi_sha_begin(&s);
+    while ((n = fread(part, 1, sizeof part, f)) > 0)
+        fvi_sha_add(&s, part, n);
+    bool failed = ferror(f) != 0;
+    fclose(f);
+    if (failed)
+        return fvi_fail(ctx, FV_EIO, "%s: cannot be read", path);
+    fvi_sha_end(&s, hex);
+    return FV_OK;
 }

@@ -57,6 +57,43 @@ fv_status fvi_note_sources(fvi_run *r)
     return note_names(r->ctx, &r->sources, FVI_FOR_TEST, r->names, "test");
 }
 
+/* A line of sha256sum. */
+static fv_status hash_file(fv_ctx *ctx, const char *path, fvi_sha *all)
+{
+    char hex[65];
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    if (fvi_canceled(ctx))
+        return fvi_fail(ctx, FV_ECANCEL, "canceled");
+    FV_TRY(fvi_file_sha256(ctx, path, hex));
+    fvi_sha_add(all, hex, 64);
+    fvi_sha_add(all, "  ", 2);
+    fvi_sha_add(all, name, strlen(name));
+    fvi_sha_add(all, "\n", 1);
+    return FV_OK;
+}
+
+fv_status fvi_note_hash(fvi_run *r)
+{
+    fvi_sha all;
+    char hex[65];
+    const char *before = "";
+    fvi_sha_begin(&all);
+    for (int64_t i = 0; i < r->sources.count; i++) {
+        const fvi_source *s = &r->sources.item[i];
+        const char *files[] = {s->image, s->labels, s->objects};
+        if (s->role != FVI_FOR_TRAINING || strcmp(s->image, before) == 0)
+            continue;
+        before = s->image; /* an idx file holds many */
+        for (int k = 0; k < 3; k++)
+            if (files[k])
+                FV_TRY(hash_file(r->ctx, files[k], &all));
+    }
+    fvi_sha_end(&all, hex);
+    json_object_set_new(r->names, "training_sha256", json_string(hex));
+    return FV_OK;
+}
+
 fv_status fvi_find_pairs(fvi_run *r, fvi_truth kind, const char *truth,
                          const char *val_truth)
 {

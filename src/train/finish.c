@@ -23,6 +23,8 @@ static fv_status fill_card(fvi_run *r, json_t *scores)
                              (json_int_t)r->train_count, "validation_images",
                              (json_int_t)r->val_count, "test_images_not_used",
                              (json_int_t)r->test_count);
+    json_object_set(data, "training_sha256",
+                    json_object_get(r->names, "training_sha256"));
     fvi_text_add(&title, "%s for %s", r->model->arch->name, r->task->noun);
     if (r->task->describe)
         r->task->describe(r, &title, data);

@@ -121,6 +121,9 @@ void fvi_run_close(fvi_run *r);
 /* data_set.c: notes the names of the sources by role; chooses the windows of
  * validation, once the crop is known. */
 fv_status fvi_note_sources(fvi_run *r);
+/* Notes the SHA-256 of what sha256sum prints for the training files, in order:
+ * each image, then its label or target file. FV_EIO, FV_ECANCEL. */
+fv_status fvi_note_hash(fvi_run *r);
 fv_status fvi_run_windows(fvi_run *r);
 
 /* network.c: r->init from the file of that name; r->model. */

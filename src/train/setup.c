@@ -222,6 +222,7 @@ fv_status fvi_run_open(fvi_run *r, const fv_train_options *o)
     FV_TRY(r->task->find(r));
     FV_TRY(make_network(r));
     FV_TRY(r->task->read(r));
+    FV_TRY(fvi_note_hash(r));
     FV_TRY(fvi_run_windows(r));
     describe_input(r);
     FV_TRY(make_rules(r));

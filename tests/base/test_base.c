@@ -33,6 +33,25 @@ static void sha256_gives_the_published_digests(void **state)
                              "27ae41e4649b934ca495991b7852b855");
 }
 
+static void sha256_takes_parts_of_any_length(void **state)
+{
+    enum { MANY = 1000000 };
+    static char text[200];
+    fvi_sha s;
+    char hex[65];
+    (void)state;
+    memset(text, 'a', sizeof text);
+    fvi_sha_begin(&s);
+    for (size_t left = MANY, n = 0; left; left -= n) {
+        n = (n + 37) % 199;
+        n = n < left ? n : left;
+        fvi_sha_add(&s, text, n);
+    }
+    fvi_sha_end(&s, hex);
+    assert_string_equal(hex, "cdc76e5c9914fb9281a1c7e284d73e67"
+                             "f1809a48a497200e046d39ccc7112cd0");
+}
+
 static void poisson_and_normal_have_their_moments(void **state)
 {
     static const double means[] = {0.5, 7, 29, 31, 400};
@@ -193,6 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(philox_gives_the_published_numbers),
         cmocka_unit_test(sha256_gives_the_published_digests),
+        cmocka_unit_test(sha256_takes_parts_of_any_length),
         cmocka_unit_test(poisson_and_normal_have_their_moments),
         cmocka_unit_test(natural_order_counts_numbers),
         cmocka_unit_test(the_memory_limit_refuses),

@@ -392,6 +392,45 @@ static void models_tell_names_of_folders(void **state)
     place_free(&p);
 }
 
+/* What `command` prints first. */
+static void first_word(const char *command, char word[128])
+{
+    FILE *f = popen(command, "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%127s", word), 1);
+    assert_int_equal(pclose(f), 0);
+}
+
+static void cards_have_the_hash_of_their_data(void **state)
+{
+    (void)state;
+    place p = place_new();
+    char path[512], hash[128];
+    write_disks(p.images, p.labels, 4, 40);
+    fv_train_options o = quick_options(&p);
+    o.epochs = 1;
+    assert_ok(fv_train(ctx, &o, p.run, NULL, NULL));
+    join(path, p.run, "run.json");
+    json_t *run = json_load_file(path, 0, NULL), *name;
+    const json_t *train =
+        json_object_get(json_object_get(run, "data"), "train");
+    fvi_text t = {.ctx = ctx};
+    size_t i;
+    fvi_text_add(&t, "(");
+    json_array_foreach(train, i, name) for (int k = 0; k < 2; k++)
+        fvi_text_add(&t, "cd %s; sha256sum %s.png;", k ? p.labels : p.images,
+                     json_string_value(name));
+    fvi_text_add(&t, ") | sha256sum");
+    assert_in_range(i, 2, 4);
+    first_word(t.data, hash);
+    fv_model *m = model_in(p.run);
+    assert_non_null(strstr(m->card, hash));
+    fv_model_free(ctx, m);
+    fvi_text_free(&t);
+    json_decref(run);
+    place_free(&p);
+}
+
 static void only_segmentations_are_tuned(void **state)
 {
     (void)state;
@@ -462,6 +501,8 @@ static void learns_disks(const char *target, const char *loss)
     fv_model *m = model_in(p.run);
     assert_int_equal(m->percentile[0], 1);
     assert_true(m->diameter > 12 && m->diameter < 16);
+    assert_true(m->diameters[0] > 11 && m->diameters[0] < m->diameter);
+    assert_true(m->diameters[1] < 17 && m->diameters[1] > m->diameter);
     double ap = score_unseen(m, 100);
     if (ap < 0.8)
         fail_msg("%s: AP %.3f, validation loss %.4f", target, ap,
@@ -498,10 +539,9 @@ int main(void)
         cmocka_unit_test(finished_runs_tell_once_more),
         cmocka_unit_test(names_that_are_no_text_are_refused),
         cmocka_unit_test(models_tell_names_of_folders),
+        cmocka_unit_test(cards_have_the_hash_of_their_data),
         cmocka_unit_test(only_segmentations_are_tuned),
         cmocka_unit_test(a_small_network_learns_disks),
     };
-    assert_true(m->diameters[0] > 11 && m->diameters[0] < m->diameter);
-    assert_true(m->diameters[1] < 17 && m->diameters[1] > m->diameter);
     return cmocka_run_group_tests(tests, setup, close_context);
 }
