@@ -55,14 +55,14 @@ static const char *const leaves[][2] = {
 static const char *const extras[] = {"num_batches_tracked", "diam_mean",
                                      "diam_labels"};
 
-typedef struct import {
+typedef struct importer {
     fv_ctx *ctx;
     fv_model *m;
     fvi_foreign file;
     const char *inside;
     const family *f;
     bool *used; /* by tensor of the file */
-} import;
+} importer;
 
 /* ---- names ---- */
 
@@ -92,7 +92,7 @@ static int setting(const fv_model *m, const char *name)
     return *(const int *)(const void *)((const char *)m->config + f->offset);
 }
 
-static void add_rule(const import *in, const rule *r, int number, fvi_text *t)
+static void add_rule(const importer *in, const rule *r, int number, fvi_text *t)
 {
     int n = r->of ? setting(in->m, r->of) : number;
     for (const char *c = r->theirs; *c; c++)
@@ -103,7 +103,7 @@ static void add_rule(const import *in, const rule *r, int number, fvi_text *t)
 }
 
 /* The name of a parameter in the file, without what it may begin with. */
-static fv_status their_name(const import *in, const char *ours, fvi_text *t)
+static fv_status their_name(const importer *in, const char *ours, fvi_text *t)
 {
     const char *slash = strrchr(ours, '/');
     const char *leaf = slash ? slash + 1 : ours;
@@ -124,7 +124,7 @@ static fv_status their_name(const import *in, const char *ours, fvi_text *t)
 }
 
 /* "a.b" ends "x.a.b" and is "a.b"; with `inside` only that comes first.*/
-static bool is_called(const import *in, const char *have, const char *want)
+static bool is_called(const importer *in, const char *have, const char *want)
 {
     size_t n = strlen(have), k = strlen(want);
     if (n < k || strcmp(have + n - k, want) != 0)
@@ -136,7 +136,7 @@ static bool is_called(const import *in, const char *have, const char *want)
 }
 
 /* `*out` NULL when there is none. FV_EFORMAT when there are two. */
-static fv_status find(const import *in, const char *want,
+static fv_status find(const importer *in, const char *want,
                       const fvi_foreign_tensor **out)
 {
     *out = NULL;
@@ -155,14 +155,14 @@ static fv_status find(const import *in, const char *want,
 
 /* ---- which family ---- */
 
-static bool may_lack(const import *in, const char *ours)
+static bool may_lack(const importer *in, const char *ours)
 {
     size_t n = strlen(ours);
     return in->f->no_bias && n > 5 && strcmp(ours + n - 5, "/bias") == 0;
 }
 
 /* How many parameters are in the file; `*missing` the first that is not. */
-static fv_status count_found(const import *in, int *found, int *missing)
+static fv_status count_found(const importer *in, int *found, int *missing)
 {
     fvi_text name = {.ctx = in->ctx};
     fv_status status = FV_OK;
@@ -184,7 +184,7 @@ static fv_status count_found(const import *in, int *found, int *missing)
     return status;
 }
 
-static fv_status complain(import *in, const family *f, int missing)
+static fv_status complain(importer *in, const family *f, int missing)
 {
     fvi_text name = {.ctx = in->ctx};
     const char *ours = fv_param_at(in->m->graph, missing).name;
@@ -200,7 +200,7 @@ static fv_status complain(import *in, const family *f, int missing)
 }
 
 /* The family `names`, or the first with all parameters in the file. */
-static fv_status choose(import *in, const char *names)
+static fv_status choose(importer *in, const char *names)
 {
     const family *nearest = NULL;
     int most = -1, missing = 0, found, first;
@@ -255,7 +255,7 @@ static void axes_of(const fv_graph *g, int param, int axis[FV_MAX_DIM])
     axis[n - 1] = transposed ? 1 : 0;
 }
 
-static fv_status check_extents(const import *in, const fv_param *p,
+static fv_status check_extents(const importer *in, const fv_param *p,
                                const fvi_foreign_tensor *t, const int axis[])
 {
     int64_t dim[FV_MAX_DIM];
@@ -300,7 +300,7 @@ static void reorder(const fv_param *p, const int axis[], const float *from,
     }
 }
 
-static fv_status fill(import *in, int param, const fvi_foreign_tensor *t)
+static fv_status fill(importer *in, int param, const fvi_foreign_tensor *t)
 {
     fv_param p = fv_param_at(in->m->graph, param);
     int axis[FV_MAX_DIM];
@@ -317,7 +317,7 @@ static fv_status fill(import *in, int param, const fvi_foreign_tensor *t)
     return status;
 }
 
-static fv_status fill_all(import *in)
+static fv_status fill_all(importer *in)
 {
     fvi_text name = {.ctx = in->ctx};
     fv_status status = FV_OK;
@@ -340,7 +340,7 @@ static fv_status fill_all(import *in)
 
 /* ---- the rest of the file ---- */
 
-static bool is_extra(const import *in, const char *name)
+static bool is_extra(const importer *in, const char *name)
 {
     const char *dot = strrchr(name, '.'), *leaf = dot ? dot + 1 : name;
     size_t n = in->inside ? strlen(in->inside) : 0;
@@ -353,7 +353,7 @@ static bool is_extra(const import *in, const char *name)
 }
 
 /* Weights that would be left behind belong to another network. */
-static fv_status check_rest(const import *in)
+static fv_status check_rest(const importer *in)
 {
     for (size_t i = 0; i < in->file.count; i++)
         if (!in->used[i] && !is_extra(in, in->file.tensor[i].name))
@@ -365,7 +365,7 @@ static fv_status check_rest(const import *in)
 }
 
 /* The diameter of objects that images are resized to. */
-static fv_status take_diameter(import *in)
+static fv_status take_diameter(importer *in)
 {
     const fvi_foreign_tensor *t;
     float x = 0;
@@ -379,7 +379,7 @@ static fv_status take_diameter(import *in)
     return FV_OK;
 }
 
-static fv_status import_all(import *in, const char *names)
+static fv_status import_all(importer *in, const char *names)
 {
     FV_TRY(choose(in, names));
     in->used = fvi_calloc(in->ctx, in->file.count + 1, sizeof *in->used);
@@ -397,7 +397,7 @@ static fv_status import_all(import *in, const char *names)
 fv_status fv_model_import(fv_ctx *ctx, fv_model *m, const char *path,
                           const char *names, const char *inside)
 {
-import in = {.ctx = ctx, .m = m, .inside = inside };
+    importer in = {.ctx = ctx, .m = m, .inside = inside};
     FV_TRY(fvi_foreign_open(ctx, path, &in.file));
     fv_status status = import_all(&in, names);
     fvi_foreign_close(&in.file);
