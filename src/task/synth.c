@@ -84,7 +84,6 @@ static fvi_rng row_numbers(const fv_synth *s, const char *purpose, int64_t y)
 }
 
 typedef struct grid {
-    const fv_ctx *ctx;
     int64_t height, width;
     int threads;
 } grid;
@@ -178,7 +177,7 @@ static fv_status simulate(fv_ctx *ctx, const fv_synth *s, uint32_t *labels,
                           float *light, float *scratch, fv_tensor image,
                           int64_t *count)
 {
-    grid g = {ctx, s->height, s->width, fv_threads(ctx)};
+    grid g = {s->height, s->width, fv_threads(ctx)};
     FV_TRY(fvi_nuclei_place(ctx, s, labels, count));
     fill_texture(g, s, light, scratch);
     fill_light(g, s, labels, light);
