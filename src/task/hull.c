@@ -29,7 +29,7 @@ static int64_t add(fvi_point *chain, int64_t n, fvi_point p)
 
 /* The chain along the left of the object, or with `mirror` along its right
  * with the sign of x turned. Points are in half pixels. */
-static int64_t side(fvi_pieces p, bool mirror, fvi_point *chain)
+static int64_t side(fvi_object_runs p, bool mirror, fvi_point *chain)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < p.count;) {
@@ -65,7 +65,7 @@ static int64_t sum_columns(const fvi_point *chain, int64_t n)
     return sum;
 }
 
-int64_t fvi_hull_area(fvi_pieces p, fvi_point *scratch)
+int64_t fvi_hull_area(fvi_object_runs p, fvi_point *scratch)
 {
     int64_t rows = p.run[p.count - 1].y - p.run[0].y + 1;
     int64_t left = sum_columns(scratch, side(p, false, scratch));

@@ -111,7 +111,7 @@ static void count_neighbors(const job *j, uint32_t label, int64_t y, int64_t x,
 
 /* Lengths by the pattern of neighbors, code 2 s + 10 d + 1. Source: Benkrid &
  * Crookes 2000, "Design and FPGA implementation of a perimeter estimator". */
-static double perimeter(const job *j, fvi_pieces p)
+static double perimeter(const job *j, fvi_object_runs p)
 {
     int64_t count[3] = {0};
     int s, d;
@@ -133,8 +133,8 @@ static double perimeter(const job *j, fvi_pieces p)
 }
 
 /* Mean, minimum and maximum of a channel; NaN in any pixel gives NaN. */
-static void intensities(const job *j, fvi_pieces p, int64_t area, int channel,
-                        double out[3])
+static void intensities(const job *j, fvi_object_runs p, int64_t area,
+                        int channel, double out[3])
 {
     const fv_tensor *t = &j->intensity;
     double sum = 0, low = HUGE_VAL, high = -HUGE_VAL;
@@ -155,7 +155,7 @@ static void intensities(const job *j, fvi_pieces p, int64_t area, int channel,
 
 static void measure_object(job *j, int64_t k, fvi_point *scratch)
 {
-    fvi_pieces p = {j->run + j->first[k], j->first[k + 1] - j->first[k]};
+    fvi_object_runs p = {j->run + j->first[k], j->first[k + 1] - j->first[k]};
     fv_object *o = j->out.object + k;
     int channels = j->out.channels;
     fvi_moments(p, o);

@@ -6,13 +6,13 @@
 #include "task/task.h"
 
 /* Runs of one object in raster order. */
-typedef struct fvi_pieces {
+typedef struct fvi_object_runs {
     const fvi_span *run;
     int64_t count;
-} fvi_pieces;
+} fvi_object_runs;
 
 /* Area, box, center and the ellipse of equal second moments. */
-void fvi_moments(fvi_pieces p, fv_object *o);
+void fvi_moments(fvi_object_runs p, fv_object *o);
 
 /* Pixels whose centers are in the convex hull of the object, where a pixel is
  * the diamond of its four edge centers, as skimage does. `scratch` has room
@@ -20,6 +20,6 @@ void fvi_moments(fvi_pieces p, fv_object *o);
 typedef struct fvi_point {
     int64_t y, x; /* half pixels */
 } fvi_point;
-int64_t fvi_hull_area(fvi_pieces p, fvi_point *scratch);
+int64_t fvi_hull_area(fvi_object_runs p, fvi_point *scratch);
 
 #endif

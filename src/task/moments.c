@@ -7,7 +7,7 @@
 
 static const double quarter_turn = 0.78539816339744830962; /* pi / 4 */
 
-static void extent(fvi_pieces p, fv_object *o)
+static void extent(fvi_object_runs p, fv_object *o)
 {
     int64_t top = INT64_MAX, left = INT64_MAX, bottom = 0, right = 0;
     int64_t area = 0;
@@ -27,7 +27,7 @@ static void extent(fvi_pieces p, fv_object *o)
 }
 
 /* Sums of y and x relative to the box, exact below 2^53. */
-static void find_center(fvi_pieces p, fv_object *o)
+static void find_center(fvi_object_runs p, fv_object *o)
 {
     double sum_y = 0, sum_x = 0;
     for (int64_t i = 0; i < p.count; i++) {
@@ -59,7 +59,7 @@ static void ellipse(double yy, double yx, double xx, fv_object *o)
         o->orientation = 0.5 * atan2(2 * yx, yy - xx);
 }
 
-void fvi_moments(fvi_pieces p, fv_object *o)
+void fvi_moments(fvi_object_runs p, fv_object *o)
 {
     extent(p, o);
     find_center(p, o);
