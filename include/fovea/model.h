@@ -85,7 +85,8 @@ typedef enum fv_weights {
 } fv_weights;
 
 /* Writes through a temporary file: all or nothing. With 16-bit weights the
- * check output is computed from the rounded ones. FV_EIO. */
+ * check output is computed from the rounded ones. FV_EIO, FV_EINVAL (numbers
+ * that are not finite, a card or history that is no JSON object), FV_ENOMEM. */
 FV_NODISCARD FV_API fv_status fv_model_write(fv_ctx *ctx, const char *path,
                                              const fv_model *m,
                                              fv_weights kind);
