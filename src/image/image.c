@@ -19,7 +19,7 @@ static bool axes_are_valid(const char *axes)
     return true;
 }
 
-int fvi_axis(const fv_image *im, char axis)
+int fvi_axis_index(const fv_image *im, char axis)
 {
     const char *at = strchr(im->axes, axis);
     return at && axis ? (int)(at - im->axes) : -1;
@@ -27,7 +27,7 @@ int fvi_axis(const fv_image *im, char axis)
 
 int64_t fvi_extent(const fv_image *im, char axis)
 {
-    int i = fvi_axis(im, axis);
+    int i = fvi_axis_index(im, axis);
     return i < 0 ? 1 : im->pixels.dim[i];
 }
 
@@ -42,7 +42,7 @@ static fv_status name_channels(fv_ctx *ctx, fv_image *im)
     if (!im->name)
         return FV_ENOMEM;
     im->channels = (int)n;
-    im->rgb = fvi_axis(im, 'S') >= 0;
+    im->rgb = fvi_axis_index(im, 'S') >= 0;
     if (im->rgb && n == 3)
         for (int i = 0; i < 3; i++)
             fvi_copy_name(im->name[i], sizeof im->name[i], colors[i], 8);

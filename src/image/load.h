@@ -77,7 +77,7 @@ double fvi_pitch_from_density(double pixels, double unit_um);
 void fvi_copy_name(char *to, size_t room, const char *from, size_t size);
 
 /* The index of `axis` in the axes, or -1; the extent there, or 1. */
-int fvi_axis(const fv_image *im, char axis);
+int fvi_axis_index(const fv_image *im, char axis);
 int64_t fvi_extent(const fv_image *im, char axis);
 
 #endif

@@ -45,7 +45,7 @@ static void order_of(const fv_image *im, char order[6])
     for (int i = planes - 1; i >= 0; i--)
         order[n++] = im->axes[i];
     for (const char *a = "CZT"; *a; a++)
-        if (fvi_axis(im, *a) < 0)
+        if (fvi_axis_index(im, *a) < 0)
             order[n++] = *a;
     order[n] = 0;
 }

@@ -57,7 +57,7 @@ static fv_status choose(fv_ctx *ctx, const fv_image *im, char axis,
     if (want >= n)
         return fvi_fail(ctx, FV_EINVAL, "image: %c %lld of %lld", axis,
                         (long long)want, (long long)n);
-    int i = fvi_axis(im, axis);
+    int i = fvi_axis_index(im, axis);
     *at += i < 0 ? 0 : (want < 0 ? other : want) * im->pixels.stride[i];
     return FV_OK;
 }
@@ -67,8 +67,8 @@ static void fill(const fv_image *im, int64_t at, int64_t top, int64_t left,
                  fv_tensor out)
 {
     const fv_tensor *t = &im->pixels;
-    int c = fvi_axis(im, 'C'), s = fvi_axis(im, 'S');
-    int y = fvi_axis(im, 'Y'), x = fvi_axis(im, 'X');
+    int c = fvi_axis_index(im, 'C'), s = fvi_axis_index(im, 'S');
+    int y = fvi_axis_index(im, 'Y'), x = fvi_axis_index(im, 'X');
     int64_t samples = s < 0 ? 1 : t->dim[s], k_end = out.dim[2];
     at += top * t->stride[y] + left * t->stride[x];
     for (int64_t row = 0; row < out.dim[0]; row++)

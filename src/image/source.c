@@ -111,8 +111,8 @@ static fv_status decode_piece(fv_source *s, int64_t t, int64_t z, fvi_rect part,
                               fv_image *im)
 {
     fvi_tiff_survey *v = &s->tiff;
-    int y = fvi_axis(im, 'Y'), x = fvi_axis(im, 'X');
-    int c = fvi_axis(im, 'C'), rgb = fvi_axis(im, 'S');
+    int y = fvi_axis_index(im, 'Y'), x = fvi_axis_index(im, 'X');
+    int c = fvi_axis_index(im, 'C'), rgb = fvi_axis_index(im, 'S');
     const int64_t *stride = im->pixels.stride;
     int64_t step = v->first.rgb ? 1 : v->first.keep;
     int64_t blocks = v->stack.c / step;

@@ -136,7 +136,7 @@ static void claim_stack(const fvi_tiff_page *p, const fvi_stack *s,
 
 static int64_t stride_of(const fv_image *im, char axis)
 {
-    int i = fvi_axis(im, axis);
+    int i = fvi_axis_index(im, axis);
     return i < 0 ? 0 : im->pixels.stride[i];
 }
 
