@@ -79,5 +79,7 @@ void fvi_copy_name(char *to, size_t room, const char *from, size_t size);
 /* The index of `axis` in the axes, or -1; the extent there, or 1. */
 int fvi_axis_index(const fv_image *im, char axis);
 int64_t fvi_extent(const fv_image *im, char axis);
+/* An extent after resizing by `scale`, to the nearest px, at least 1. */
+int64_t fvi_scaled_extent(int64_t extent, double scale);
 
 #endif

@@ -5,6 +5,12 @@
 
 #include <math.h>
 
+int64_t fvi_scaled_extent(int64_t extent, double scale)
+{
+    double n = floor((double)extent * scale + 0.5);
+    return n < 1 ? 1 : (int64_t)n;
+}
+
 /* Output i of one axis is the sum of weight[i*taps + k] * input[first[i]+k]. */
 typedef struct axis {
     int64_t n, taps;

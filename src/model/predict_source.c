@@ -1,8 +1,7 @@
 /* A network run over an image that stays in its file: percentiles by two
  * passes over its rows, then a band of rows per row of tiles. */
+#include "image/load.h"
 #include "model/predict.h"
-
-#include <string.h>
 
 typedef struct stream {
     fvi_scan view; /* first: fetch is given its address */
@@ -13,17 +12,12 @@ typedef struct stream {
     fvi_range range;
 } stream;
 
-static int64_t extent(const fv_image *im, char axis)
-{
-    return im->pixels.dim[strchr(im->axes, axis) - im->axes];
-}
-
 /* Rows as recorded, with the channels that are used. */
 static fv_status recorded(const stream *s, int64_t top, int64_t height,
                           fv_tensor *out)
 {
     const fv_image *im = fv_source_image(s->source);
-    int64_t dim[3] = {height, extent(im, 'X'), im->channels};
+    int64_t dim[3] = {height, fvi_extent(im, 'X'), im->channels};
     fv_tensor all;
     FV_TRY(fvi_tensor_new(s->ctx, FV_F32, 3, dim, &all));
     fv_status status = fv_source_read(s->source, -1, -1, top, 0, all, NULL);
@@ -73,8 +67,8 @@ static fv_status open_view(stream *s)
                         s->channel);
     s->rgb = im->rgb && s->channel == 0;
     FV_TRY(recorded(s, 0, 1, &row));
-    s->view =
-        (fvi_scan){extent(im, 'Y'), extent(im, 'X'), row.dim[2], row, 0, fetch};
+    s->view = (fvi_scan){
+        fvi_extent(im, 'Y'), fvi_extent(im, 'X'), row.dim[2], row, 0, fetch};
     return FV_OK;
 }
 

@@ -1,7 +1,6 @@
 /* From a picture as recorded to what the network was trained on. */
+#include "image/load.h"
 #include "model/predict.h"
-
-#include <math.h>
 
 double fvi_predict_scale(const fv_predictor *p)
 {
@@ -65,16 +64,10 @@ fv_status fvi_match_channels(fv_ctx *ctx, const fv_model *m, fv_tensor plane,
     return with_channels(ctx, plane, fv_channels(m->graph, m->image), out);
 }
 
-static int64_t scaled(int64_t extent, double scale)
-{
-    double n = floor((double)extent * scale + 0.5);
-    return n < 1 ? 1 : (int64_t)n;
-}
-
 static fv_status resized(fv_ctx *ctx, double scale, fv_tensor *plane)
 {
-    int64_t height = scaled(plane->dim[0], scale);
-    int64_t width = scaled(plane->dim[1], scale);
+    int64_t height = fvi_scaled_extent(plane->dim[0], scale);
+    int64_t width = fvi_scaled_extent(plane->dim[1], scale);
     if (height == plane->dim[0] && width == plane->dim[1])
         return FV_OK;
     if (scale > 64 || scale < 1.0 / 64)

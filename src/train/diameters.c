@@ -2,6 +2,7 @@
  * size of objects. */
 #include "train/task.h"
 
+#include "image/load.h"
 #include "task/diameter.h"
 
 #include <math.h>
@@ -29,16 +30,10 @@ fv_status fvi_measure_objects(fv_ctx *ctx, const fv_pair *pairs, int64_t count,
     return status;
 }
 
-static int64_t scaled(int64_t extent, double zoom)
-{
-    double n = floor((double)extent * zoom + 0.5);
-    return n < 1 ? 1 : (int64_t)n;
-}
-
 static fv_status zoom_pair(fv_ctx *ctx, fv_pair *p, double zoom)
 {
-    int64_t h = scaled(p->labels.dim[0], zoom);
-    int64_t w = scaled(p->labels.dim[1], zoom);
+    int64_t h = fvi_scaled_extent(p->labels.dim[0], zoom);
+    int64_t w = fvi_scaled_extent(p->labels.dim[1], zoom);
     fv_tensor plane, labels;
     if (h == p->labels.dim[0] && w == p->labels.dim[1])
         return FV_OK;

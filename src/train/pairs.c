@@ -1,7 +1,7 @@
 /* Images and their labels in memory. */
 #include "train/data.h"
 
-#include "fovea/image.h"
+#include "image/load.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -92,17 +92,11 @@ fv_status fvi_plane_read(fv_ctx *ctx, const char *path, int channels,
     return status;
 }
 
-static int64_t extent(const fv_image *im, char axis)
-{
-    const char *at = strchr(im->axes, axis);
-    return at ? im->pixels.dim[at - im->axes] : 1;
-}
-
 fv_status fvi_planes_count(fv_ctx *ctx, const char *path, int64_t *count)
 {
     fv_image *im;
     FV_TRY(fv_image_read_header(ctx, path, &im));
-    *count = extent(im, 'T') * extent(im, 'Z');
+    *count = fvi_extent(im, 'T') * fvi_extent(im, 'Z');
     fv_image_free(ctx, im);
     return FV_OK;
 }
@@ -112,9 +106,9 @@ fv_status fvi_planes_read(fv_ctx *ctx, const char *path, int channels,
 {
     fv_image *im;
     FV_TRY(fv_image_read(ctx, path, NULL, &im));
-    const int64_t Z = extent(im, 'Z');
+    const int64_t Z = fvi_extent(im, 'Z');
     fv_status status = FV_OK;
-    if (count != extent(im, 'T') * Z)
+    if (count != fvi_extent(im, 'T') * Z)
         status =
             fvi_fail(ctx, FV_EFORMAT, "%s: changed while it was read", path);
     for (int64_t i = 0; i < count && status == FV_OK; i++)
