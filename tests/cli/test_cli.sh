@@ -236,6 +236,19 @@ run 1 'exists' score segment out s/labels --objects fates.csv
 run 0 '"aji"' score segment out s/labels --json --iou 0.7 --tolerance 1.5
 run 2 'out of range' score segment out s/labels --iou 0
 run 0 "true objects${tab}0" score segment out s/labels --min-area 100000
+run 0 '' synth -o large --count 1 --size 2048
+for i in $(seq 200); do
+    ln -s "$here/large/labels/field_001.tif" "large/labels/copy_$i.tif"
+    ln -s "$here/large/images/field_001.tif" "large/images/copy_$i.tif"
+done
+for task in segment restore; do
+    kind=images
+    [ $task = segment ] && kind=labels
+    timeout -s TERM 1 "$fovea" score $task large/$kind large/$kind \
+        --threads 1 >out.txt 2>err.txt
+    check "a stopped score of task $task says so once" \
+        test "$(cat err.txt)" = 'fovea: canceled'
+done
 run 0 'psnr_db' score restore s/images s/images
 mkdir truth restored
 head -c 16384 /dev/zero | npy truth/black.npy 64 64
