@@ -1,4 +1,5 @@
 /* The network of a run: new, or that of the model it starts from. */
+#include "model/model.h"
 #include "train/task.h"
 
 #include <string.h>
