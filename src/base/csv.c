@@ -5,7 +5,16 @@
 
 enum { MAX_BYTES = 1 << 30 };
 
-/* Ends the cell at *at in place, quotes removed; returns what ended it. */
+/* What a letter behind a backslash stands for between tabs, 0: nothing. */
+static char escaped(char c)
+{
+    static const char letter[] = "tnr\\", special[] = "\t\n\r\\";
+    const char *at = c ? strchr(letter, c) : NULL;
+    return at ? special[at - letter] : '\0';
+}
+
+/* Ends the cell at *at in place, quotes and escapes removed; returns what
+ * ended it. */
 static char take_cell(char **at, char cut)
 {
     char *from = *at, *to = *at;
@@ -22,6 +31,10 @@ static char take_cell(char **at, char cut)
             break;
         else if (!quoted && *from == '\r' && (from[1] == '\n' || !from[1]))
             continue;
+        if (cut == '\t' && *from == '\\' && escaped(from[1])) {
+            *to++ = escaped(*++from);
+            continue;
+        }
         *to++ = *from;
     }
     char end = *from;

@@ -478,6 +478,10 @@ run 0 "$told" synth degrade "$line" -o line
 run 0 "$told${tab}" classify "$line" $k --embedding line.csv
 check 'a head and one line' lines out.txt 2
 check 'quoted in CSV' grep -q '^c\\,.tif",' line.csv
+mkdir odd_class && mkdir odd_class/a && mv "$line" odd_class/a
+run 0 '' classify odd_class/a $k
+cp out.txt line.tsv
+run 0 "images${tab}1" score classify line.tsv odd_class
 sed "1s/${tab}a${tab}b/${tab}a,a${tab}b/" classes.tsv >comma.tsv
 printf 'id\tclass\nx1\ta,a\nx2\ta,a\ny1\tb\ny2\tb\n' >comma_truth.tsv
 run 0 "images${tab}4" score classify comma.tsv comma_truth.tsv --roc comma.csv
