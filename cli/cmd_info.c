@@ -302,6 +302,10 @@ static void show_diameter(const fv_model *m)
         printf("diameter\t%g px%s%s\n", m->diameter,
                m->rescaled ? ", of every image" : "",
                m->size ? ", estimated by --diameter auto" : "");
+    if (m->diameters[1] > 0)
+        printf(
+            "diameters\t%g to %g px (nine tenths of the objects trained on)\n",
+            m->diameters[0], m->diameters[1]);
 }
 
 static void show_model(const char *path, const fv_model *m)
@@ -347,17 +351,18 @@ static json_t *decode_json(const fv_model *m)
 static json_t *model_json(const char *path, const fv_model *m)
 {
     return json_pack(
-        "{s:o, s:s, s:s, s:o, s:I, s:i, s:[f,f], s:f, s:b, s:b, s:[f,f], s:s, "
-        "s:s, s:o, s:o, s:o}",
+        "{s:o, s:s, s:s, s:o, s:I, s:i, s:[f,f], s:f, s:[f,f], s:b, s:b, "
+        "s:[f,f], s:s, s:s, s:o, s:o, s:o}",
         "file", json_text(path), "kind", "model", "arch", m->arch->name,
         "config", config_json(m), "parameters",
         (json_int_t)fv_param_count(m->graph, 1), "channels",
         fv_channels(m->graph, m->image), "percentile", m->percentile[0],
-        m->percentile[1], "diameter", m->diameter, "rescaled", m->rescaled,
-        "estimates_diameter", m->size != NULL, "pitch_um", m->pitch_um[0],
-        m->pitch_um[1], "task", m->task, "target", fv_target_name(m->target),
-        "decode", decode_json(m), "card", json_loads(m->card, 0, NULL),
-        "history", json_loads(m->history, 0, NULL));
+        m->percentile[1], "diameter", m->diameter, "diameters", m->diameters[0],
+        m->diameters[1], "rescaled", m->rescaled, "estimates_diameter",
+        m->size != NULL, "pitch_um", m->pitch_um[0], m->pitch_um[1], "task",
+        m->task, "target", fv_target_name(m->target), "decode", decode_json(m),
+        "card", json_loads(m->card, 0, NULL), "history",
+        json_loads(m->history, 0, NULL));
 }
 
 static fv_status info_model(cli *c, const char *name, json_t *all)

@@ -64,7 +64,8 @@ const fv_cmd cmd_score = {
         "161 px), NRMSE, MAE, Pearson's correlation, the period up to which "
         "rings of the spectrum agree (FRC at 1/7), and how far what is left is "
         "from white (autocorrelation at lags 1 to 4 px; 0 is white), of each "
-        "image, their mean, and pooled over pixels where that has a meaning. A "
+        "image, their mean, and pooled over pixels where that has a meaning. "
+        "What cannot be told of an image (- or null) has no part in a mean. A "
         "truth without a prediction counts as a failed input.",
     .options = options,
     .size = sizeof(score_args),

@@ -176,6 +176,7 @@ check 'the same run again gives the same model' \
     cmp run/model.fovea run2/model.fovea
 run 1 'nolabels' $train -o run3 --labels nolabels
 run 0 "target${tab}boundary" info run/model.fovea
+run 0 "diameters$tab" info run/model.fovea
 cp run/model.fovea other.safetensors
 run 0 "target${tab}boundary" info other.safetensors
 run 0 'good' check run/model.fovea
