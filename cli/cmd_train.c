@@ -114,12 +114,13 @@ static void add_decoder(json_t *all, const fv_model *m)
 static json_t *summary_json(const watch *w, const char *run, const char *file,
                             const fv_model *m)
 {
-    json_t *all = json_pack(
-        "{s:s, s:s, s:s, s:i, s:i, s:o, s:o, s:o, s:f}", "run", run, "model",
-        file, "task", m->task, "epochs", w->last.epoch, "best_epoch",
-        w->last.best_epoch, "best_val_loss", json_number(w->last.best_val_loss),
-        "val_loss", json_number(w->last.val_loss), "val_score",
-        json_number(w->last.val_score), "seconds", w->last.seconds);
+    json_t *all =
+        json_pack("{s:o, s:o, s:s, s:i, s:i, s:o, s:o, s:o, s:f}", "run",
+                  json_text(run), "model", json_text(file), "task", m->task,
+                  "epochs", w->last.epoch, "best_epoch", w->last.best_epoch,
+                  "best_val_loss", json_number(w->last.best_val_loss),
+                  "val_loss", json_number(w->last.val_loss), "val_score",
+                  json_number(w->last.val_score), "seconds", w->last.seconds);
     add_decoder(all, m);
     return all;
 }

@@ -214,7 +214,7 @@ static void show_one(const char *stem, const quality *q, json_t *rows)
         return;
     }
     json_t *row = as_json(q);
-    json_object_set_new(row, "name", json_string(stem));
+    json_object_set_new(row, "name", json_text(stem));
     json_array_append_new(rows, row);
 }
 

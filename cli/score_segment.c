@@ -119,13 +119,13 @@ static void add_row(tally *t, const char *stem, const verdict *v)
     for (int i = 0; i < LEVELS; i++)
         json_array_append_new(ap, json_number(m[i].ap));
     json_array_append_new(
-        t->rows,
-        json_pack("{s:s, s:I, s:I, s:o, s:f, s:f, s:f, s:o, s:o}", "name", stem,
-                  "true_objects", (json_int_t)(m[0].tp + m[0].fn),
-                  "found_objects", (json_int_t)(m[0].tp + m[0].fp), "ap", ap,
-                  "ap_mean", ap_mean(m), "aji", v->aji.aji, "boundary_f",
-                  v->edge.f, "true_fates", fates_json(v->fate[0]),
-                  "found_fates", fates_json(v->fate[1])));
+        t->rows, json_pack("{s:o, s:I, s:I, s:o, s:f, s:f, s:f, s:o, s:o}",
+                           "name", json_text(stem), "true_objects",
+                           (json_int_t)(m[0].tp + m[0].fn), "found_objects",
+                           (json_int_t)(m[0].tp + m[0].fp), "ap", ap, "ap_mean",
+                           ap_mean(m), "aji", v->aji.aji, "boundary_f",
+                           v->edge.f, "true_fates", fates_json(v->fate[0]),
+                           "found_fates", fates_json(v->fate[1])));
 }
 
 static void pool(verdict *sum, const verdict *v)

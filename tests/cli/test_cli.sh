@@ -498,6 +498,8 @@ run 0 "\"file\": \"$shown.tif\"" classify "$odd" $k --json
 run 0 "\"file\": \"$shown.tif\"" embed "$odd" $e -o odd.png --json
 run 0 "\"odd/${shown}_labels.tif\"" segment "$odd" -o odd $m --json
 run 0 "\"odd/${shown}_restored.tif\"" restore "$odd" -o odd $r --json
+mkdir odd_truth && cp s/labels/field_001.tif odd_truth/"$odd"
+run 0 "\"name\": \"$shown\"" score segment odd odd_truth --json
 run 0 "\"file\": \"$shown.tif\"" synth degrade "$odd" -o odd --json
 run 1 "\"file\": \"$shown.tif\"" segment "$odd" -o odd $m --json
 
