@@ -33,10 +33,12 @@ void cli_fail_in(cli *c, const char *what)
 
 static fv_ctx *running; /* a signal has no other way to reach it */
 
+/* The second Ctrl-C is for good; SIGTERM comes twice from timeout(1). */
 static void on_signal(int number)
 {
     fv_cancel(running);
-    signal(number, SIG_DFL); /* the second time is for good */
+    if (number == SIGINT)
+        signal(number, SIG_DFL);
 }
 
 static void catch_signals(fv_ctx *ctx)

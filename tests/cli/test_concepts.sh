@@ -9,7 +9,9 @@ plans=$(grep -o '`fovea plan [^`]*`' "$2" | tr -d '`' | sed 's/^fovea //')
 while read -r words; do
     count=$((count + 1))
     # shellcheck disable=SC2086 # the words of a command
-    answer=$("$fovea" $words 2>&1) && case $answer in *parameters*) continue ;; esac
+    answer=$("$fovea" $words 2>&1) && case $answer in
+        *parameters*) continue ;;
+    esac
     echo "fovea $words: $answer"
     failed=$((failed + 1))
 done << END
