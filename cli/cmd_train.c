@@ -1,10 +1,10 @@
 /* fovea train: a network from images and what belongs to them. */
 #include "options.h"
+#include "output.h"
 #include "tell.h"
 #include "train/run.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 typedef struct train_args {
     fv_train_options train; /* first: fv_train_fields counts from here */
@@ -162,19 +162,6 @@ static int show_summary(const watch *w, const char *run)
 
 /* ---- the verb ---- */
 
-/* Anything of that name, also a link to nowhere. */
-static fv_status look_for(const cli *c, const char *folder, const char *name,
-                          bool *there)
-{
-    struct stat st;
-    char *file = fvi_path_join(c->ctx, folder, name);
-    if (!file)
-        return FV_ENOMEM;
-    *there = lstat(file, &st) == 0;
-    fvi_free(c->ctx, file);
-    return FV_OK;
-}
-
 static fv_status refuse_old_run(const cli *c, const train_args *o)
 {
     static const char *const names[] = {
@@ -182,8 +169,11 @@ static fv_status refuse_old_run(const cli *c, const train_args *o)
     if (c->force || o->train.resume)
         return FV_OK;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        bool there = false;
-        FV_TRY(look_for(c, o->output, names[i], &there));
+        char *file = fvi_path_join(c->ctx, o->output, names[i]);
+        if (!file)
+            return FV_ENOMEM;
+        bool there = output_exists(file);
+        fvi_free(c->ctx, file);
         if (there)
             return fvi_fail(c->ctx, FV_EINVAL,
                             "%s holds %s of a run already: --resume goes on "

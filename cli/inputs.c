@@ -97,13 +97,6 @@ static fv_status add_one(cli *c, inputs *in, const char *path)
     return fvi_is_folder(path) ? add_folder(c, in, path) : add(c, in, path);
 }
 
-static int by_natural_order(const void *a, const void *b)
-{
-    const char *const *x = a, *const *y = b;
-    int order = fvi_natural_order(*x, *y);
-    return order ? order : strcmp(*x, *y);
-}
-
 static fv_status add_pattern(cli *c, inputs *in, const char *pattern)
 {
     glob_t found;
@@ -115,7 +108,7 @@ static fv_status add_pattern(cli *c, inputs *in, const char *pattern)
         return skip(c, in, pattern);
     }
     qsort(found.gl_pathv, found.gl_pathc, sizeof *found.gl_pathv,
-          by_natural_order);
+          fvi_by_natural_order);
     fv_status status = FV_OK;
     for (size_t i = 0; i < found.gl_pathc && status == FV_OK; i++)
         status = add_one(c, in, found.gl_pathv[i]);

@@ -3,10 +3,15 @@
 
 #include <sys/stat.h>
 
-fv_status refuse_existing(const cli *c, const char *path)
+bool output_exists(const char *path)
 {
     struct stat st;
-    if (c->force || lstat(path, &st) != 0)
+    return lstat(path, &st) == 0;
+}
+
+fv_status refuse_existing(const cli *c, const char *path)
+{
+    if (c->force || !output_exists(path))
         return FV_OK;
     return fvi_fail(c->ctx, FV_EIO, "%s exists, --force replaces it", path);
 }

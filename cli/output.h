@@ -5,8 +5,10 @@
 
 #include "cmd.h"
 
-/* FV_EIO when something is at `path` already (unless --force), be it a link
- * that leads nowhere. */
+/* Is anything at `path`, be it a link that leads nowhere? */
+bool output_exists(const char *path);
+
+/* FV_EIO when something is (unless --force). */
 fv_status refuse_existing(const cli *c, const char *path);
 
 #endif
