@@ -84,10 +84,14 @@ static fv_status check_config(fvi_run *r, const fv_arch *arch,
     return status;
 }
 
-static fv_status configured_model(fvi_run *r, const fv_arch *arch, int maps,
-                                  char *words, void *config)
+/* Settings: those of r->init or else of the task, then --config. */
+static fv_status settle(fvi_run *r, const fv_arch *arch, int maps, char *words,
+                        void *config)
 {
-    FV_TRY(suggest_settings(r, arch, config));
+    if (r->init)
+        memcpy(config, r->init->config, arch->size);
+    else
+        FV_TRY(suggest_settings(r, arch, config));
     FV_TRY(configure(r->ctx, arch, words, config));
     FV_TRY(set_number(r->ctx, arch, config, "in", r->o.channels));
     FV_TRY(set_number(r->ctx, arch, config, "out", maps));
@@ -95,24 +99,15 @@ static fv_status configured_model(fvi_run *r, const fv_arch *arch, int maps,
     return fv_model_new(r->ctx, arch, config, (uint64_t)r->o.seed, &r->model);
 }
 
-static fv_status new_model(fvi_run *r)
+static fv_status configured_model(fvi_run *r, const fv_arch *arch, int maps)
 {
-    const fv_arch *arch;
-    int maps;
-    bool same;
     void *config;
-    FV_TRY(fv_arch_find(r->ctx, r->o.arch, &arch));
-    FV_TRY(r->task->aim(r, NULL, &maps, &same));
-    if (arch->rank != 2)
-        return fvi_fail(r->ctx, FV_EINVAL,
-                        "%s does not work on images, expected one like unet",
-                        arch->name);
     char *words = fvi_strdup(r->ctx, r->o.config ? r->o.config : "");
     if (!words)
         return FV_ENOMEM;
     fv_status status = fv_config_new(r->ctx, arch, &config);
     if (status == FV_OK) {
-        status = configured_model(r, arch, maps, words, config);
+        status = settle(r, arch, maps, words, config);
         if (status != FV_OK)
             fv_config_free(r->ctx, config);
     }
@@ -120,49 +115,82 @@ static fv_status new_model(fvi_run *r)
     return status;
 }
 
-/* Every parameter of `from` that `to` has too, by name and extents. */
-static void take_over(const fv_model *from, fv_model *to)
+static fv_status new_model(fvi_run *r)
 {
+    const fv_arch *arch;
+    int maps;
+    bool same;
+    if (!r->o.arch)
+        r->o.arch = r->task->arch;
+    FV_TRY(fv_arch_find(r->ctx, r->o.arch, &arch));
+    FV_TRY(r->task->aim(r, NULL, &maps, &same));
+    if (arch->rank != 2)
+        return fvi_fail(r->ctx, FV_EINVAL,
+                        "%s does not work on images, expected one like unet",
+                        arch->name);
+    return configured_model(r, arch, maps);
+}
+
+/* Takes every parameter of `from` that `to` has too, by name and extents;
+ * returns how many of these are the weights of a layer. */
+static int take_over(const fv_model *from, fv_model *to)
+{
+    int layers = 0;
     for (int i = 0; i < fv_param_list_size(to->graph); i++) {
         fv_param p = fv_param_at(to->graph, i);
         for (int k = 0; k < fv_param_list_size(from->graph); k++) {
             fv_param q = fv_param_at(from->graph, k);
             if (strcmp(p.name, q.name) == 0 && p.ndim == q.ndim &&
-                memcmp(p.dim, q.dim, sizeof p.dim) == 0)
+                memcmp(p.dim, q.dim, sizeof p.dim) == 0) {
                 memcpy(to->params + p.offset, from->params + q.offset,
                        (size_t)p.count * sizeof(float));
+                layers += p.ndim > 1;
+            }
         }
     }
+    return layers;
 }
 
-/* The network of r->init with a new last layer, for another aim. */
-static fv_status new_head(fvi_run *r, int maps)
+/* The network of r->init for another aim or with other settings: what does not
+ * fit is new. */
+static fv_status changed_model(fvi_run *r, int maps)
 {
     const fv_model *old = r->init;
-    void *config;
-    FV_TRY(fv_config_new(r->ctx, old->arch, &config));
-    memcpy(config, old->config, old->arch->size);
-    fv_status status = set_number(r->ctx, old->arch, config, "out", maps);
-    if (status == FV_OK)
-        status = fv_model_new(r->ctx, old->arch, config, (uint64_t)r->o.seed,
-                              &r->model);
-    if (status != FV_OK) {
-        fv_config_free(r->ctx, config);
-        return status;
-    }
+    FV_TRY(configured_model(r, old->arch, maps));
     memcpy(r->model->mean, old->mean, sizeof old->mean);
     memcpy(r->model->deviation, old->deviation, sizeof old->deviation);
-    take_over(old, r->model);
+    if (take_over(old, r->model) == 0 && r->o.config)
+        return fvi_fail(r->ctx, FV_EINVAL,
+                        "config: with '%s' no layer of %s fits, expected "
+                        "settings that leave some as they are",
+                        r->o.config, r->o.init);
+    return FV_OK;
+}
+
+/* A model to start from brings its task, architecture and channels. */
+static fv_status check_asked(fvi_run *r)
+{
+    const fv_model *m = r->init;
+    int channels = fv_channels(m->graph, m->image);
+    if (strcmp(m->task, r->task->name) != 0)
+        return fvi_fail(r->ctx, FV_EINVAL, "%s: is for '%s', expected %s",
+                        r->o.init, m->task, r->task->name);
+    if (r->o.arch && strcmp(m->arch->name, r->o.arch) != 0)
+        return fvi_fail(r->ctx, FV_EINVAL,
+                        "%s: is a %s, expected %s as in arch", r->o.init,
+                        m->arch->name, r->o.arch);
+    if (r->o.channels && r->o.channels != channels)
+        return fvi_fail(r->ctx, FV_EINVAL,
+                        "%s: takes %d channels, expected %d as in channels",
+                        r->o.init, channels, r->o.channels);
     return FV_OK;
 }
 
 fv_status fvi_read_init(fvi_run *r)
 {
     FV_TRY(fvi_model_open(r->ctx, r->o.init, &r->init));
+    FV_TRY(check_asked(r));
     const fv_model *m = r->init;
-    if (strcmp(m->task, r->task->name) != 0)
-        return fvi_fail(r->ctx, FV_EINVAL, "%s: is for '%s', expected %s",
-                        r->o.init, m->task, r->task->name);
     r->o.arch = m->arch->name;
     r->o.channels = fv_channels(m->graph, m->image);
     r->o.percentile_low = m->percentile[0];
@@ -176,8 +204,8 @@ static fv_status old_model(fvi_run *r)
     int maps;
     bool same = true;
     FV_TRY(r->task->aim(r, r->init, &maps, &same));
-    if (!same)
-        return new_head(r, maps);
+    if (!same || r->o.config)
+        return changed_model(r, maps);
     r->model = r->init;
     r->init = NULL;
     return FV_OK;

@@ -149,8 +149,6 @@ static fv_status check_options(fvi_run *r)
         return fvi_fail(r->ctx, FV_EINVAL,
                         "val_fraction and test_fraction leave nothing to "
                         "train on");
-    if (!o->arch)
-        r->o.arch = r->task->arch;
     return r->task->check ? r->task->check(r) : FV_OK;
 }
 
