@@ -7,7 +7,7 @@
 struct fv_embedder {
     fv_ctx *ctx;
     const fv_model *model;
-    fv_graph *graph; /* the model's, with the output "code" */
+    fv_graph *graph; /* the model's up to the output "code" */
     fv_val image, code;
     fv_plan *plan;
 };
@@ -33,9 +33,11 @@ static fv_status find_code(fv_embedder *e, fv_val answer)
 static fv_status set_up(fv_embedder *e, fv_plan_options how)
 {
     const fv_model *m = e->model;
-    fv_val answer;
-    FV_TRY(fv_arch_build(e->ctx, m->arch, m->config, &e->graph, &e->image,
-                         &answer));
+    int64_t open = m->arch->side ? m->arch->side(m->config) : -1;
+    int64_t dim[4] = {-1, open, open, fv_channels(m->graph, m->image)};
+    FV_TRY(fv_graph_new(e->ctx, &e->graph));
+    e->image = fv_input(e->graph, "image", 4, dim);
+    fv_val answer = m->arch->build(e->graph, m->config, e->image);
     FV_TRY(find_code(e, answer));
     fv_output(e->graph, "code", e->code);
     FV_TRY(fv_graph_check(e->ctx, e->graph));
