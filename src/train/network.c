@@ -131,35 +131,14 @@ static fv_status new_model(fvi_run *r)
     return configured_model(r, arch, maps);
 }
 
-/* Takes every parameter of `from` that `to` has too, by name and extents;
- * returns how many of these are the weights of a layer. */
-static int take_over(const fv_model *from, fv_model *to)
-{
-    int layers = 0;
-    for (int i = 0; i < fv_param_list_size(to->graph); i++) {
-        fv_param p = fv_param_at(to->graph, i);
-        for (int k = 0; k < fv_param_list_size(from->graph); k++) {
-            fv_param q = fv_param_at(from->graph, k);
-            if (strcmp(p.name, q.name) == 0 && p.ndim == q.ndim &&
-                memcmp(p.dim, q.dim, sizeof p.dim) == 0) {
-                memcpy(to->params + p.offset, from->params + q.offset,
-                       (size_t)p.count * sizeof(float));
-                layers += p.ndim > 1;
-            }
-        }
-    }
-    return layers;
-}
-
-/* The network of r->init for another aim or with other settings: what does not
- * fit is new. */
+/* The network of r->init for another aim or with other settings. */
 static fv_status changed_model(fvi_run *r, int maps)
 {
     const fv_model *old = r->init;
     FV_TRY(configured_model(r, old->arch, maps));
     memcpy(r->model->mean, old->mean, sizeof old->mean);
     memcpy(r->model->deviation, old->deviation, sizeof old->deviation);
-    if (take_over(old, r->model) == 0 && r->o.config)
+    if (fvi_inherit(old, r->model, (uint64_t)r->o.seed) == 0 && r->o.config)
         return fvi_fail(r->ctx, FV_EINVAL,
                         "config: with '%s' no layer of %s fits, expected "
                         "settings that leave some as they are",

@@ -36,7 +36,8 @@ const fv_field fv_train_fields[] = {
     FV_PATH(T, init, NULL,
             "built-in model, or a .fovea file, to start from: its architecture "
             "is kept, and for another target all but its last layer; with "
-            "--config, the layers that the settings leave as they are"),
+            "--config, the layers that still fit, which for a larger base are "
+            "all"),
     FV_TEXT(T, config, NULL,
             "settings of the architecture, as base=24,depth=3"),
     FV_INT(T, channels, 0, 0, 64, "",

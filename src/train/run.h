@@ -130,6 +130,11 @@ fv_status fvi_run_windows(fvi_run *r);
 fv_status fvi_read_init(fvi_run *r);
 fv_status fvi_make_model(fvi_run *r);
 
+/* inherit.c: fills the parameters of `to` that `from` has, too, by name; where
+ * only the setting "base" is larger, all, so that the answers stay the same but
+ * for a little noise. Returns how many weights of layers these are. */
+int fvi_inherit(const fv_model *from, fv_model *to, uint64_t seed);
+
 /* batch.c */
 fv_status fvi_batch_open(fvi_run *r);
 void fvi_batch_close(fvi_run *r);
