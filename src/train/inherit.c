@@ -1,7 +1,7 @@
 /*
  * What a network takes over from a smaller or otherwise different one: every
  * parameter of the same name and extents as it is, and a wider one so that the
- * answers stay the same. Of each block of `narrow` channels become `wide`: first
+ * answers stay the same. Each block of `narrow` channels becomes `wide`: first
  * the old ones, then copies of them; who reads n copies takes 1/n of each. In
  * blocks, since maps that are joined then keep their order. Source: Chen,
  * Goodfellow & Shlens 2016 (arXiv:1511.05641), Net2WiderNet.
