@@ -1,8 +1,22 @@
-/* A trained network as part of another graph: asked, never changed. */
+/* A trained network as a graph for something else than its answer, or as part
+ * of another graph: asked, never changed. */
 #include "graph/graph_internal.h"
 #include "model/model.h"
 
 #include <string.h>
+
+fv_status fvi_model_graph(fv_ctx *ctx, const fv_model *m, fv_graph **g,
+                          fv_val *image, fv_val *answer)
+{
+    if (m->arch->rank != 2)
+        return fvi_fail(ctx, FV_ENOTSUP, "the network does not take pictures");
+    int64_t side = m->arch->side ? m->arch->side(m->config) : -1;
+    int64_t dim[4] = {-1, side, side, fv_channels(m->graph, m->image)};
+    FV_TRY(fv_graph_new(ctx, g));
+    *image = fv_input(*g, "image", 4, dim);
+    *answer = m->arch->build(*g, m->config, *image);
+    return fv_graph_check(ctx, *g);
+}
 
 /* Gray feeds all channels of a network, as when it is used alone. */
 static fv_val with_channels(fv_graph *g, const fv_model *m, fv_val x)

@@ -33,11 +33,8 @@ static fv_status find_code(fv_embedder *e, fv_val answer)
 static fv_status set_up(fv_embedder *e, fv_plan_options how)
 {
     const fv_model *m = e->model;
-    int64_t open = m->arch->side ? m->arch->side(m->config) : -1;
-    int64_t dim[4] = {-1, open, open, fv_channels(m->graph, m->image)};
-    FV_TRY(fv_graph_new(e->ctx, &e->graph));
-    e->image = fv_input(e->graph, "image", 4, dim);
-    fv_val answer = m->arch->build(e->graph, m->config, e->image);
+    fv_val answer;
+    FV_TRY(fvi_model_graph(e->ctx, m, &e->graph, &e->image, &answer));
     FV_TRY(find_code(e, answer));
     fv_output(e->graph, "code", e->code);
     FV_TRY(fv_graph_check(e->ctx, e->graph));

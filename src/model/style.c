@@ -30,16 +30,9 @@ static fv_tensor input_shape(const fvi_style *s, int64_t h, int64_t w)
 static fv_status build(fv_ctx *ctx, fvi_style *s)
 {
     enum { TRIAL = 16 }; /* times the least side: room for every halving */
-    const fv_model *m = s->model;
-    int64_t open = s->side ? s->side : -1, trial = s->side;
-    int64_t dim[4] = {-1, open, open, fv_channels(m->graph, m->image)};
-    fv_val deepest = {0};
-    FV_TRY(fv_graph_new(ctx, &s->graph));
-    s->image = fv_input(s->graph, "image", 4, dim);
-    fv_val answer = m->arch->build(s->graph, m->config, s->image);
-    FV_TRY(fv_graph_check(ctx, s->graph));
-    if (!trial)
-        trial = TRIAL * s->multiple;
+    int64_t trial = s->side ? s->side : TRIAL * s->multiple;
+    fv_val answer, deepest = {0};
+    FV_TRY(fvi_model_graph(ctx, s->model, &s->graph, &s->image, &answer));
     FV_TRY(fvi_deepest(ctx, s->graph, input_shape(s, trial, trial), answer,
                        &deepest));
     s->mean = fv_global_avg_pool(s->graph, deepest);
@@ -50,10 +43,6 @@ static fv_status build(fv_ctx *ctx, fvi_style *s)
 fv_status fvi_style_new(fv_ctx *ctx, const fv_model *m, const char *backend,
                         fvi_style **out)
 {
-    if (m->arch->rank != 2)
-        return fvi_fail(ctx, FV_ENOTSUP,
-                        "%s: the network does not take pictures",
-                        m->arch->name);
     fvi_style *s = fvi_calloc(ctx, 1, sizeof *s);
     if (!s)
         return FV_ENOMEM;
