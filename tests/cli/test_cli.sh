@@ -195,15 +195,15 @@ run 0 '' tune --model nuclei -o half.fovea --weights f16
 run 1 'cannot open' tune --model nuclei --card none.json
 run 0 "target${tab}flows" train --images s/images --labels s/labels \
     --init nuclei -o begun --crop 64 --epochs 1 --steps 1 --batch 1
-run 0 '' train --images s/images --labels s/labels --init nuclei \
-    --config depth=4 -o deeper --crop 64 --epochs 1 --steps 1 --batch 1
-run 0 'depth=4' info deeper/model.fovea
+run 0 '' train --images s/images --labels s/labels --init run/model.fovea \
+    --config depth=2 -o deeper --crop 64 --epochs 1 --steps 1 --batch 1
+run 0 'depth=2' info deeper/model.fovea
 run 1 'nuclei: is a unet, expected cpnet' train --images s/images \
     --labels s/labels --init nuclei --arch cpnet -o lost
 run 1 'nuclei: takes 3 channels, expected 1' train --images s/images \
     --labels s/labels --init nuclei --channels 1 -o lost
-run 1 'no layer of nuclei fits' train --images s/images --labels s/labels \
-    --init nuclei --config base=8 -o lost
+run 1 'no layer of run/model.fovea fits' train --images s/images \
+    --labels s/labels --init run/model.fovea --config base=3 -o lost
 run 1 "no model 'nosuch'" train --images s/images --labels s/labels \
     --init nosuch -o lost
 run 0 'estimated by --diameter auto' info sized.fovea
