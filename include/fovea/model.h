@@ -229,7 +229,8 @@ FV_NODISCARD FV_API fv_status fv_classify(fv_ctx *ctx, fv_classifier *c,
 
 /* A model that makes a few numbers of a whole picture, planned for one picture
  * at a time: an autoencoder (its output "bottleneck") or a classification (what
- * its last layer sees). FV_EINVAL: a model for something else. */
+ * its last layer sees). FV_EINVAL: a model for something else; FV_ENOTSUP: one
+ * whose network does not take pictures. */
 typedef struct fv_embedder fv_embedder;
 FV_NODISCARD FV_API fv_status fv_embedder_new(fv_ctx *ctx, const fv_model *m,
                                               const char *backend,

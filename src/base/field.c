@@ -182,3 +182,11 @@ fv_status fvi_fields_check(fv_ctx *ctx, const fv_field *fields,
     }
     return FV_OK;
 }
+
+int fvi_field_int(const fv_field *fields, const void *options, const char *name)
+{
+    const fv_field *f = fv_field_find(fields, name);
+    if (!f || f->kind != FV_KIND_INT)
+        return 0;
+    return *(const int *)(const void *)((const char *)options + f->offset);
+}

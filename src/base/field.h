@@ -9,4 +9,8 @@
 fv_status fvi_fields_check(fv_ctx *ctx, const fv_field *fields,
                            const void *options);
 
+/* The whole number of that name; 0 when there is none. */
+int fvi_field_int(const fv_field *fields, const void *options,
+                  const char *name);
+
 #endif

@@ -1,5 +1,6 @@
 /* Weights that another program trained, in one of our architectures: what is
  * called how there, and where each number belongs. */
+#include "base/field.h"
 #include "graph/graph_internal.h"
 #include "model/foreign.h"
 #include "model/model.h"
@@ -86,15 +87,10 @@ static bool fits(const char *pattern, const char *path, size_t n, int *number)
     return at == n;
 }
 
-static int setting(const fv_model *m, const char *name)
-{
-    const fv_field *f = fv_field_find(m->arch->fields, name);
-    return *(const int *)(const void *)((const char *)m->config + f->offset);
-}
-
 static void add_rule(const importer *in, const rule *r, int number, fvi_text *t)
 {
-    int n = r->of ? setting(in->m, r->of) : number;
+    int n = r->of ? fvi_field_int(in->m->arch->fields, in->m->config, r->of)
+                  : number;
     for (const char *c = r->theirs; *c; c++)
         if (*c == '#')
             fvi_text_add(t, "%d", r->times * n + r->plus);

@@ -67,8 +67,8 @@ void fvi_classes_free(fv_ctx *ctx, fv_model *m);
  * caller's, also after a failure. */
 fv_status fvi_model_graph(fv_ctx *ctx, const fv_model *m, fv_graph **g,
                           fv_val *image, fv_val *answer);
-/* The answer of `m` to `image` within `g` (fvi_borrow); its numbers
- * must outlive the plans. Gray feeds all channels. */
+/* The answer of `m` to `image` within `g` (fvi_borrow); its numbers must
+ * outlive the plans. Gray feeds all channels. */
 fv_val fvi_model_borrow(fv_graph *g, const fv_model *m, fv_val image);
 /* The same; what is asked for are the maps before each step that makes them
  * smaller, at most `most`, into `feature`. Returns their number. */

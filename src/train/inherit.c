@@ -6,7 +6,7 @@
  * blocks, since maps that are joined then keep their order. Source: Chen,
  * Goodfellow & Shlens 2016 (arXiv:1511.05641), Net2WiderNet.
  */
-#include "graph/graph_internal.h"
+#include "base/field.h"
 #include "model/model.h"
 #include "train/run.h"
 
@@ -79,11 +79,9 @@ static void widen(widening *w, const fv_param *p, const float *x,
                     y + n * to[IN] * to[OUT]);
 }
 
-/* Whether q is p, but wider in its last two extents. */
+/* Whether q, of as many extents as p, is p but wider in its last two. */
 static bool is_wider(const widening *w, const fv_param *p, const fv_param *q)
 {
-    if (p->ndim != q->ndim || p->ndim < 1)
-        return false;
     for (int a = 0; a < p->ndim; a++) {
         bool channels = a >= p->ndim - 2;
         if (p->dim[a] != q->dim[a] &&
@@ -95,9 +93,7 @@ static bool is_wider(const widening *w, const fv_param *p, const fv_param *q)
 
 static int64_t base_of(const fv_model *m)
 {
-    const fv_field *f = fv_field_find(m->arch->fields, "base");
-    return f ? *(const int *)(const void *)((const char *)m->config + f->offset)
-             : 0;
+    return fvi_field_int(m->arch->fields, m->config, "base");
 }
 
 static bool inherit(widening *w, const fv_model *from, fv_param p,

@@ -1,4 +1,5 @@
 /* The list of architectures, and making one from its name and config. */
+#include "base/field.h"
 #include "nn/arch/arch_internal.h"
 
 #define ROW(name) &fvi_arch_##name,
@@ -42,12 +43,6 @@ void fv_config_free(fv_ctx *ctx, void *config)
     fvi_free(ctx, config);
 }
 
-static int in_channels(const fv_arch *arch, const void *config)
-{
-    const fv_field *in = fv_field_find(arch->fields, "in");
-    return *(const int *)(const void *)((const char *)config + in->offset);
-}
-
 fv_status fv_arch_build(fv_ctx *ctx, const fv_arch *arch, const void *config,
                         fv_graph **out, fv_val *image, fv_val *answer)
 {
@@ -55,7 +50,7 @@ fv_status fv_arch_build(fv_ctx *ctx, const fv_arch *arch, const void *config,
     int64_t dim[FV_MAX_DIM] = {-1, -1, -1, -1, -1};
     for (int a = 1; a <= arch->rank && arch->side; a++)
         dim[a] = arch->side(config);
-    dim[arch->rank + 1] = in_channels(arch, config);
+    dim[arch->rank + 1] = fvi_field_int(arch->fields, config, "in");
     FV_TRY(fv_graph_new(ctx, &g));
     fv_val x = fv_input(g, "image", arch->rank + 2, dim);
     fv_val y = arch->build(g, config, x);
